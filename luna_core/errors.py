@@ -1,0 +1,63 @@
+"""Every error that luna shows to a person, and the exit status that goes with it."""
+
+from collections.abc import Sequence
+
+
+class LunaError(Exception):
+    """Something failed; its text is a complete sentence for the administrator."""
+
+    exit_status = 1
+
+
+class BadInput(LunaError):
+    """What was asked for can't be: names the object, the field, the given value and what would be accepted."""
+
+    exit_status = 2
+
+
+class NotFound(BadInput):
+    """No object of that name or id exists."""
+
+    def __init__(self, kind: str, name: str, similar: Sequence[str] = ()) -> None:
+        hint = f" Did you mean {' or '.join(similar)}?" if similar else f" 'luna {kind} list' shows those that exist."
+        super().__init__(f"There is no {kind} {name!r}.{hint}")
+        self.kind = kind
+        self.name = name
+
+
+class AlreadyExists(BadInput):
+    """The name, MAC, address or other unique value belongs to another object."""
+
+
+class InUse(BadInput):
+    """The object can't be deleted while others refer to it; the text lists them."""
+
+
+class Conflict(LunaError):
+    """Another writer changed the object between reading and writing; nothing was written."""
+
+
+class StoreError(LunaError):
+    """The store can't be opened, reached or understood."""
+
+
+class PluginError(LunaError):
+    """A plugin failed at something that can't go on without it."""
+
+    def __init__(self, plugin: str, hook: str, reason: str) -> None:
+        super().__init__(f"Plugin {plugin!r} failed in {hook}: {reason}")
+        self.plugin = plugin
+        self.hook = hook
+        self.reason = reason
+
+
+class UnknownDriver(BadInput):
+    """No driver of that name is installed; the text lists those that are."""
+
+
+class CommandFailed(LunaError):
+    """An external program could not be started or exited with an error; carries its last lines of output."""
+
+
+class Unsupported(LunaError):
+    """This driver can't do what was asked."""

@@ -1,0 +1,47 @@
+"""The one place that starts external programs and waits for them."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from luna_core.errors import CommandFailed
+
+LAST_LINES = 20
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    stdin: str | None = None,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> str:
+    """Run a command to its end and return its standard output; `environment` is added to luna's own.
+
+    Secrets go through `stdin` or `environment`, for any user can read a command line in /proc.
+    Raises CommandFailed with the command's name, exit status and last lines if it can't start, fails or takes too long.
+    """
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(  # noqa: S603 - every caller passes a list, so no shell reads it
+            [str(word) for word in command],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=directory,
+            env={**os.environ, **environment} if environment else None,
+            timeout=timeout_s,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise CommandFailed(f"{name} is not installed: {error.filename!r} was not found.") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(f"{name} did not finish within {timeout_s:g} s.") from error
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:])
+        raise CommandFailed(f"{name} exited with status {done.returncode}{':' if said else '.'}\n{said}".strip())
+    return done.stdout

@@ -1,0 +1,144 @@
+"""The settings of the machine (luna.toml and the environment) and, typed, those of the cluster (in the store)."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from luna_core.errors import BadInput
+from luna_core.types import Setting, SettingValue
+
+DEFAULT_CONFIG = Path("/etc/luna/luna.toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSettings:
+    """What must be known before the store is open. The environment wins over luna.toml.
+
+    | field             | luna.toml           | environment                 |
+    |-------------------|---------------------|-----------------------------|
+    | store             | store               | LUNA_STORE                  |
+    | key_file          | key_file            | LUNA_KEY_FILE               |
+    | state_directory   | state_directory     | LUNA_STATE_DIRECTORY        |
+    | plugin_directory  | plugins.directory   | LUNA_PLUGIN_DIRECTORY       |
+    | disabled_plugins  | plugins.disabled    | LUNA_DISABLE_PLUGINS (a,b)  |
+    | no_plugins        | plugins.none        | LUNA_NO_PLUGINS=1           |
+    """
+
+    state_directory: Path = Path("/var/lib/luna")
+    store: str = "sqlite:///var/lib/luna/luna.db"
+    key_file: Path = Path("/var/lib/luna/luna.key")
+    plugin_directory: Path = Path("/etc/luna/plugins")
+    disabled_plugins: frozenset[str] = frozenset()
+    no_plugins: bool = False
+
+
+CORE_SETTINGS = (
+    Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration."),
+    Setting(name="dns.server", default="bind", help="Driver that renders the DNS configuration."),
+    Setting(name="node.prefix", default="node", help="What automatic node names begin with."),
+    Setting(name="node.digits", default=3, help="How many digits automatic node names have at least."),
+    Setting(name="http.port", default=7050, help="TCP port of the boot server on the controller."),
+)
+
+
+def machine_settings(environ: Mapping[str, str] = os.environ) -> MachineSettings:
+    """Read the machine's settings; LUNA_CONFIG names another file than /etc/luna/luna.toml.
+
+    Raises BadInput for a file that can't be parsed, an unknown key, or a value of the wrong type.
+    """
+    path = Path(environ.get("LUNA_CONFIG", DEFAULT_CONFIG))
+    values = _flatten(path, _read(path, required="LUNA_CONFIG" in environ))
+    state = Path(environ.get("LUNA_STATE_DIRECTORY") or _text(path, values, "state_directory", "/var/lib/luna"))
+    disabled = _words(path, values, "plugins.disabled") | set(environ.get("LUNA_DISABLE_PLUGINS", "").split(","))
+    return MachineSettings(
+        state_directory=state,
+        store=environ.get("LUNA_STORE") or _text(path, values, "store", f"sqlite://{state.absolute() / 'luna.db'}"),
+        key_file=Path(environ.get("LUNA_KEY_FILE") or _text(path, values, "key_file", str(state / "luna.key"))),
+        plugin_directory=Path(
+            environ.get("LUNA_PLUGIN_DIRECTORY") or _text(path, values, "plugins.directory", "/etc/luna/plugins")
+        ),
+        disabled_plugins=frozenset(disabled - {""}),
+        no_plugins=environ.get("LUNA_NO_PLUGINS", "") not in ("", "0") or values.get("plugins.none") is True,
+    )
+
+
+def parse_setting(setting: Setting, given: object) -> SettingValue:
+    """The value of `setting` from what an administrator wrote; raises BadInput that says what is accepted."""
+    value: object = given
+    kind = type(setting.default)
+    if isinstance(given, str) and kind is not str:
+        value = _from_text(kind, given)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(value, list):
+        value = tuple(value)
+    if type(value) is not kind:
+        accepted = {int: "a whole number", float: "a number", bool: "yes or no", tuple: "words separated by commas"}
+        raise BadInput(f"setting {setting.name}: {given!r} was given; accepted is {accepted.get(kind, 'a text')}.")
+    if setting.choices and value not in setting.choices:
+        raise BadInput(f"setting {setting.name}: {given!r} was given; accepted are {', '.join(setting.choices)}.")
+    return value  # type: ignore[return-value]  # narrowed by the comparison of types above
+
+
+def resolve(declared: Iterable[Setting], stored: Mapping[str, object]) -> dict[str, SettingValue]:
+    """Every declared setting with its stored value, else its default; a stored value that no longer fits is left out."""
+    resolved: dict[str, SettingValue] = {}
+    for setting in declared:
+        try:
+            resolved[setting.name] = parse_setting(setting, stored.get(setting.name, setting.default))
+        except BadInput:
+            resolved[setting.name] = setting.default
+    return resolved
+
+
+def _from_text(kind: type, text: str) -> object:
+    if kind is bool:
+        return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(text.lower())
+    if kind is tuple:
+        return tuple(word.strip() for word in text.split(",") if word.strip())
+    try:
+        return kind(text)
+    except ValueError:
+        return None
+
+
+def _read(path: Path, *, required: bool) -> dict[str, object]:
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        if required:
+            raise BadInput(f"{path}, named by LUNA_CONFIG, does not exist.") from None
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{path} can't be read: {error}") from error
+
+
+def _flatten(path: Path, document: dict[str, object]) -> dict[str, object]:
+    known = ("store", "key_file", "state_directory", "plugins.directory", "plugins.disabled", "plugins.none")
+    values: dict[str, object] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            values |= {f"{key}.{inner}": one for inner, one in value.items()}
+        else:
+            values[key] = value
+    if unknown := sorted(set(values) - set(known)):
+        raise BadInput(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(known)}.")
+    return values
+
+
+def _text(path: Path, values: Mapping[str, object], key: str, default: str) -> str:
+    value = values.get(key, default)
+    if not isinstance(value, str):
+        raise BadInput(f"{path}: {key} is {value!r}; accepted is a text in quotes.")
+    return value
+
+
+def _words(path: Path, values: Mapping[str, object], key: str) -> set[str]:
+    value = values.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise BadInput(f"{path}: {key} is {value!r}; accepted is a list of texts.")
+    return set(value)
