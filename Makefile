@@ -1,0 +1,53 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+APT ?= yes
+PYTEST_ARGS ?=
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+APT_DONE := .apt-installed
+SYSTEM := $(if $(filter no,$(APT)),,$(APT_DONE))
+
+# The folders are listed too: their time changes when a plugin comes or goes.
+METADATA := setup.cfg pyproject.toml luna_core/__init__.py \
+	$(wildcard plugins examples plugins/*/pyproject.toml examples/*/pyproject.toml)
+SOURCES := luna_core $(wildcard plugins/*/src examples/*/src)
+
+.PHONY: help install test lint check demo clean
+
+help: ## Show what there is to make
+	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+install: $(INSTALLED) ## Install luna, its plugins and the test tools into .venv, and Debian's packages (APT=no: without)
+
+$(APT_DONE): packaging/apt-packages.txt packaging/install-apt-packages.sh
+	packaging/install-apt-packages.sh
+	touch $@
+
+$(INSTALLED): $(METADATA) packaging/install-venv.sh packaging/editable_requirements.py $(SYSTEM)
+	PYTHON=$(PYTHON) packaging/install-venv.sh
+	touch $@
+
+test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
+	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+lint: install ## Check style, types and shell scripts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict $(SOURCES)
+	packaging/list-shell-files.sh | xargs -0 shellcheck
+
+check: lint test ## lint, then test
+
+demo: ## A virtual cluster on this machine: comes with the next release
+	@echo "There is no demo yet: it comes with luna's next release. The README says what works today." >&2
+	@exit 1
+
+clean: ## Remove .venv and everything that was built
+	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(wildcard *.egg-info plugins/*/build plugins/*/dist plugins/*/src/*.egg-info)
+	rm -rf $(wildcard examples/*/build examples/*/dist examples/*/src/*.egg-info)
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
