@@ -14,11 +14,11 @@ fail() {
 }
 
 is_installed() {
-    dpkg-query --show --showformat '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+    [[ $(dpkg-query --show --showformat '${db:Status-Status} ' "$1" 2>/dev/null) == *"installed "* ]]
 }
 
 has_candidate() {
-    apt-cache policy "$1" | grep -q 'Candidate: [^(]'
+    [[ $(apt-cache policy "$1") == *"Candidate: "[!\(]* ]]
 }
 
 wanted_lines() {

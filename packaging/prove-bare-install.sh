@@ -15,7 +15,7 @@ usage() {
 # The machine's own way to Debian's packages: a mirror of the main archive, if apt knows one, else mmdebstrap's default.
 apt_mirror() {
     # shellcheck disable=SC2016 # apt fills this in, not the shell
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sed -n 1p
 }
 
 apt_transport_settings() {
