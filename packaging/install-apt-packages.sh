@@ -14,7 +14,7 @@ fail() {
 }
 
 is_installed() {
-    [[ $(dpkg-query --show --showformat '${db:Status-Status} ' "$1" 2>/dev/null) == *"installed "* ]]
+    [[ $(dpkg-query --show --showformat ' ${db:Status-Status} ' "$1" 2>/dev/null) == *" installed "* ]]
 }
 
 has_candidate() {
