@@ -12,7 +12,7 @@ A driver class is created without arguments (a store with its URL). What it does
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -193,7 +193,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def fetch(self, kind: str, ids: Sequence[str] | None = None) -> Sequence[Record]:
-        """The records of a kind with these ids, in that order and without those that don't exist; None: all of it.
+        """The records of a kind with these ids, in that order and without those that don't exist; None: all, by id.
 
         Example:
             return [record for record in self.records[kind] if ids is None or record.id in ids]
@@ -220,6 +220,22 @@ class Transaction(ABC):
 
         Example:
             self.cursor.executemany("REPLACE INTO record VALUES (?, ?, ?, ?)", rows(writes))
+        """
+
+    @abstractmethod
+    def dump(self) -> Iterator[Write]:
+        """Everything in the store, by kind and id: each record with its keys and its stored revision.
+
+        Example:
+            return (Write(kind=row.kind, id=row.id, revision=row.revision, ...) for row in self.rows())
+        """
+
+    @abstractmethod
+    def load(self, writes: Iterable[Write]) -> None:
+        """Insert what `dump` of another store gave, at the revisions it carries. Raises what `apply` raises.
+
+        Example:
+            self.cursor.executemany("INSERT INTO record VALUES (?, ?, ?, ?)", rows(writes))
         """
 
 

@@ -289,13 +289,12 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A stored document. `revision` grows by one with each write; `keys` are the unique values it holds."""
+    """A stored document. `revision` grows by one with each write."""
 
     kind: str
     id: str
     revision: int
     body: Mapping[str, Any]
-    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
