@@ -23,6 +23,9 @@ class MachineSettings:
     | plugin_directory  | plugins.directory   | LUNA_PLUGIN_DIRECTORY       |
     | disabled_plugins  | plugins.disabled    | LUNA_DISABLE_PLUGINS (a,b)  |
     | no_plugins        | plugins.none        | LUNA_NO_PLUGINS=1           |
+    | debug             |                     | LUNA_DEBUG=1                |
+
+    With `debug` the exception of a plugin is raised as it is, for whoever develops the plugin.
     """
 
     state_directory: Path = Path("/var/lib/luna")
@@ -31,6 +34,7 @@ class MachineSettings:
     plugin_directory: Path = Path("/etc/luna/plugins")
     disabled_plugins: frozenset[str] = frozenset()
     no_plugins: bool = False
+    debug: bool = False
 
 
 CORE_SETTINGS = (
@@ -60,6 +64,7 @@ def machine_settings(environ: Mapping[str, str] = os.environ) -> MachineSettings
         ),
         disabled_plugins=frozenset(disabled - {""}),
         no_plugins=environ.get("LUNA_NO_PLUGINS", "") not in ("", "0") or values.get("plugins.none") is True,
+        debug=environ.get("LUNA_DEBUG", "") not in ("", "0"),
     )
 
 
