@@ -106,8 +106,9 @@ disable_services_of() {
 command -v apt-get >/dev/null ||
     fail "this is not Debian: install the like of packaging/apt-packages.txt yourself, then run make install APT=no"
 
-mapfile -t missing < <(missing_lines)
-((${#missing[@]})) || exit 0
+missing_text=$(missing_lines)
+[[ -n $missing_text ]] || exit 0
+mapfile -t missing <<<"$missing_text"
 become_root
 
 compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || apt_get update
