@@ -26,7 +26,12 @@ class NotFound(BadInput):
 
 
 class AlreadyExists(BadInput):
-    """The name, MAC, address or other unique value belongs to another object."""
+    """The name, MAC, address or other unique value, the key `value` in `space`, belongs to another object."""
+
+    def __init__(self, text: str, *, space: str = "", value: str = "") -> None:
+        super().__init__(text)
+        self.space = space
+        self.value = value
 
 
 class InUse(BadInput):

@@ -1,0 +1,85 @@
+"""What all objects have in common: identity, name, comment, unique keys and references to others."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from luna_core.errors import BadInput
+from luna_core.model.fields import Name, Secret
+from luna_core.model.walk import marked_paths, references
+from luna_core.types import Key
+
+USES = "uses"
+MASK = "***"
+
+
+def new_id() -> str:
+    """A random id of 128 bits in hexadecimal."""
+    return os.urandom(16).hex()
+
+
+class Part(BaseModel):
+    """A piece of an object. Immutable: a change makes a new one, validated as a whole."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class StoredObject(Part):
+    """An object of the cluster that administrators name. `revision` is the stored one, 0 for a new object."""
+
+    kind: ClassVar[str]
+    id: str
+    name: Name
+    comment: str = Field("", description="A note for other administrators.")
+
+    @classmethod
+    def new(cls, **values: Any) -> Self:
+        """A valid new object with an id of its own; raises BadInput that names object, field and what is accepted."""
+        return cls.load({"id": new_id(), **values})
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any]) -> Self:
+        """The object of these values; raises BadInput."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise BadInput(explain(cls, values, error)) from error
+
+    def changed(self, **values: Any) -> Self:
+        """This object with other values, validated; raises BadInput."""
+        return self.load({**dict(self), **values})
+
+    def body(self) -> dict[str, Any]:
+        """What is stored: JSON types only, without what has its default."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def keys(self) -> Iterator[Key]:
+        """The values that no other object may hold, and a key in the space of each object that this one uses."""
+        yield Key(space=f"name:{self.kind}", value=self.name)
+        for _, target in set(references(type(self), self)):
+            yield Key(space=f"{USES}:{target}", value=f"{self.kind}/{self.id}")
+
+
+def explain(model: type[StoredObject], values: Mapping[str, Any], error: ValidationError) -> str:
+    """One line for each problem: the object, the field, what was given and what would be accepted."""
+    lines = []
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "is-instance"))]
+        field = ".".join(path) or "it"
+        lines.append(f"{model.kind} {values.get('name', '')}: {field}: {_sentence(model, path, problem)}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _sentence(model: type[StoredObject], path: list[str], problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        known = [name for name in model.model_fields if name != "id"]
+        return f"there is no such field; accepted are {', '.join(known)}." if len(path) == 1 else "no such field."
+    if problem["type"] == "missing":
+        return "it is required but was not given."
+    secret = any(path[:1] == [marked[0]] for marked, _ in marked_paths(model, Secret))
+    given = MASK if secret else repr(problem.get("input"))
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    accepted = message if message.startswith("accepted") else f"accepted is {message}"
+    return f"{given} was given; {accepted}."

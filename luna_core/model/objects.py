@@ -1,0 +1,230 @@
+"""The objects of a cluster but for networks: what administrators add, change and delete."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from luna_core.model.base import Part, StoredObject
+from luna_core.model.fields import (
+    Address,
+    Domain,
+    HostName,
+    InterfaceName,
+    Mac,
+    Name,
+    Reference,
+    SecretText,
+    Word,
+)
+from luna_core.model.profile import InterfaceSpec, Profile, Tagged
+from luna_core.types import IPAddress, Key
+
+ADDRESS = "address"
+UNMANAGED = "unmanaged"
+NetworkId = Annotated[str, Reference("network")]
+
+
+def address_key(network: str | None, address: IPAddress) -> Key:
+    """The key that makes an address unique in its network; values sort in the order of the addresses."""
+    digits = 8 if address.version == 4 else 32  # noqa: PLR2004
+    return Key(space=f"{ADDRESS}:{network or UNMANAGED}", value=f"{address.version}.{int(address):0{digits}x}")
+
+
+def _absolute(value: str) -> str:
+    if not PurePosixPath(value).is_absolute() or "\0" in value or ".." in PurePosixPath(value).parts:
+        raise ValueError("accepted is an absolute path without '..'")
+    return value
+
+
+class Cluster(StoredObject, Profile):
+    """The one cluster of a store: the controller's addresses and the defaults for every node."""
+
+    kind: ClassVar[str] = "cluster"
+    frontend_addresses: tuple[Address, ...] = Field(
+        min_length=1, description="The controller's address on the boot network; one of each family at most."
+    )
+    domain: Domain = Field("cluster.local", description="Domain that hosts search after their networks' own.")
+    nameservers: tuple[Address, ...] = Field((), description="DNS servers to forward to.")
+    ntp_servers: tuple[Word, ...] = Field((), description="NTP servers for the nodes.")
+
+    @model_validator(mode="after")
+    def _one_of_each_family(self) -> Self:
+        families = [address.version for address in self.frontend_addresses]
+        if len(families) != len(set(families)):
+            raise ValueError("accepted is one IPv4 and one IPv6 frontend address at most")
+        return self
+
+    def keys(self) -> Iterator[Key]:
+        """A store has one cluster."""
+        yield from super().keys()
+        yield Key(space="singleton", value=self.kind)
+
+
+class OsImage(StoredObject):
+    """An operating system tree and how it is packed."""
+
+    kind: ClassVar[str] = "osimage"
+    path: Annotated[str, AfterValidator(_absolute)] = Field(description="Directory of the tree on the controller.")
+    distro: Name = Field("auto", description="Distribution driver; auto recognises it from the tree.")
+    kernel_version: Word | None = Field(None, description="Kernel release to boot; the newest if not given.")
+    kernel_modules: tuple[Word, ...] = Field((), description="Kernel modules to add to the initramfs.")
+    dracut_modules: tuple[Word, ...] = Field((), description="dracut modules to add to the initramfs, -NAME to omit.")
+    kernel_arguments: Annotated[str, Field(pattern=r"^[ -~]*$")] = Field("", description="Arguments for the kernel.")
+    grab_excludes: tuple[str, ...] = Field((), description="Patterns that grab and push leave alone.")
+    options: dict[Word, str] = Field({}, description="What the distribution driver needs, as KEY=VALUE.")
+    latest: int = Field(0, ge=0, description="Number of the version in force; 0 before the first pack.")
+
+
+class ImageVersion(StoredObject):
+    """A packed state of an image. Its name is IMAGE-NUMBER; it never changes."""
+
+    kind: ClassVar[str] = "image_version"
+    osimage: Annotated[str, Reference("osimage")]
+    number: int = Field(ge=1)
+    manifest_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+    packed_at: str = Field("", description="When, as RFC 3339 in UTC.")
+    distro: str = ""
+    keep: bool = Field(False, description="Not deleted by retention.")
+
+    def keys(self) -> Iterator[Key]:
+        """Numbers are unique in their image, and sort."""
+        yield from super().keys()
+        yield Key(space=f"version:{self.osimage}", value=f"{self.number:08d}")
+
+
+class BmcSetup(StoredObject):
+    """How BMCs are configured and how luna logs in to them."""
+
+    kind: ClassVar[str] = "bmcsetup"
+    driver: Name = Field("ipmi", description="BMC driver, such as ipmi or redfish.")
+    user: Annotated[str, Field(pattern=r"^[!-~]{1,32}$")] = Field("ladmin", description="User to log in as.")
+    password: SecretText | None = Field(None, description="Password, from @FILE, @- or a prompt.")
+    user_id: int = Field(4, ge=1, le=63, description="IPMI user slot that luna sets up.")
+    lan_channel: int = Field(1, ge=0, le=15, description="IPMI LAN channel.")
+    management_channel: int = Field(1, ge=0, le=15, description="IPMI channel of the user's privileges.")
+    unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
+    options: dict[Word, str] = Field({}, description="What the BMC driver needs, as KEY=VALUE.")
+
+
+class Group(StoredObject, Profile, Tagged):
+    """Nodes that are alike. A group says what its parent group doesn't, or says otherwise."""
+
+    kind: ClassVar[str] = "group"
+    parent: Annotated[str, Reference("group")] | None = Field(None, description="Group to inherit from.")
+    interfaces: dict[InterfaceName, InterfaceSpec] = {}
+
+
+class NodeInterface(InterfaceSpec):
+    """What one node says of an interface. `absent` takes away an interface that its group has."""
+
+    mac: Mac | None = Field(None, description="MAC of this interface.")
+    absent: bool = Field(False, description="The node has no such interface though its group does.")
+
+
+class AssignedAddress(Part):
+    """An address of a node's interface in a network."""
+
+    interface: InterfaceName
+    network: NetworkId
+    address: Address
+
+
+class Node(StoredObject, Profile, Tagged):
+    """A machine. What it doesn't say, its group does."""
+
+    kind: ClassVar[str] = "node"
+    name: HostName
+    group: Annotated[str, Reference("group")] = Field(description="Group of the node.")
+    interfaces: dict[InterfaceName, NodeInterface] = {}
+    addresses: tuple[AssignedAddress, ...] = ()
+    switch: Annotated[str, Reference("switch")] | None = Field(None, description="Switch that it is plugged into.")
+    port: Word | None = Field(None, description="Port of the switch: ifName, ifAlias, ifIndex or bridge port.")
+    rack: Word | None = Field(None, description="Rack that it is in.")
+    serial: str | None = Field(None, max_length=128, description="SMBIOS serial number.")
+    asset_tag: str | None = Field(None, max_length=128, description="SMBIOS asset tag.")
+
+    def macs(self) -> list[str]:
+        """Every MAC, that of BOOTIF first."""
+        named = sorted(self.interfaces.items(), key=lambda item: (item[0] != "BOOTIF", item[0]))
+        return [interface.mac for _, interface in named if interface.mac]
+
+    def keys(self) -> Iterator[Key]:
+        """MACs, addresses and the switch port belong to one node only."""
+        yield from super().keys()
+        for mac in self.macs():
+            yield Key(space="mac", value=mac)
+        for one in self.addresses:
+            yield address_key(one.network, one.address)
+        if self.switch and self.port:
+            yield Key(space=f"port:{self.switch}", value=self.port.lower())
+        if self.serial:
+            yield Key(space="serial", value=self.serial)
+
+
+class DeviceAddress(Part):
+    """An address of a device in a network, with the MAC that DHCP gives it to."""
+
+    network: NetworkId | None = None
+    address: Address
+    mac: Mac | None = None
+
+
+class Device(StoredObject):
+    """Anything with addresses that luna doesn't boot."""
+
+    name: HostName
+    addresses: tuple[DeviceAddress, ...] = ()
+
+    def keys(self) -> Iterator[Key]:
+        """Addresses and MACs are unique."""
+        yield from super().keys()
+        for one in self.addresses:
+            yield address_key(one.network, one.address)
+            if one.mac:
+                yield Key(space="mac", value=one.mac)
+
+
+class OtherDev(Device):
+    """A device that only needs names and addresses: storage, a PDU, a printer."""
+
+    kind: ClassVar[str] = "otherdev"
+
+
+class Switch(Device):
+    """An Ethernet switch whose forwarding table tells which node is on which port."""
+
+    kind: ClassVar[str] = "switch"
+    snmp_version: Literal["1", "2c", "3"] = Field("2c", description="SNMP version.")
+    community: SecretText | None = Field(None, description="SNMP v1 or v2c read community, from @FILE, @- or a prompt.")
+    user: Word | None = Field(None, description="SNMP v3 user.")
+    auth_protocol: Literal["MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512"] | None = Field(
+        None, description="SNMP v3 authentication."
+    )
+    auth_password: SecretText | None = Field(None, description="SNMP v3 authentication password.")
+    privacy_protocol: Literal["DES", "AES", "AES192", "AES256"] | None = Field(None, description="SNMP v3 privacy.")
+    privacy_password: SecretText | None = Field(None, description="SNMP v3 privacy password.")
+    uplinks: tuple[Word, ...] = Field((), description="Ports that lead to other switches, never to a node.")
+    rack: Word | None = Field(None, description="Rack that it is in.")
+
+
+class NodeState(StoredObject):
+    """How far a node got. Its id is the node's; it changes with every boot, so that history leaves it out."""
+
+    kind: ClassVar[str] = "node_state"
+    state: str = "unknown"
+    since: str = ""
+    detail: str = ""
+
+    def keys(self) -> Iterator[Key]:
+        """None: it is found by the node's id."""
+        return iter(())
+
+
+class SettingValue(StoredObject):
+    """A cluster setting that was given a value."""
+
+    kind: ClassVar[str] = "setting"
+    value: Any

@@ -1,0 +1,109 @@
+"""Who says what: a node's values from itself, its group, the group's parents and the cluster."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from luna_core.errors import BadInput
+from luna_core.model import Cluster, Group, InterfaceSpec, Node, NodeInterface, Profile
+from luna_core.operations.work import Work
+
+
+@dataclass(frozen=True)
+class Said:
+    """A value and the object that says it (`default` if nobody does)."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Those who may speak for a node, the nearest first: groups upwards, then the cluster."""
+
+    groups: tuple[Group, ...]
+    cluster: Cluster
+
+    def profiles(self, node: Node | None = None) -> Iterator[Profile]:
+        """The node and everybody above it."""
+        if node is not None:
+            yield node
+        yield from self.groups
+        yield self.cluster
+
+    def say(self, field: str, node: Node | None = None) -> Said:
+        """The nearest value of a Profile's field."""
+        for profile in self.profiles(node):
+            if (value := getattr(profile, field)) is not None:
+                return Said(value, _title(profile))
+        return Said(None, "default")
+
+    def tags(self, node: Node | None = None) -> tuple[str, ...]:
+        """The tags of the node and of all its groups."""
+        return tuple(sorted({tag for one in (node, *self.groups) if one is not None for tag in one.tags}))
+
+    @cached_property
+    def group_interfaces(self) -> Mapping[str, InterfaceSpec]:
+        """The interfaces that the groups give, parents' first."""
+        merged: dict[str, InterfaceSpec] = {}
+        for group in reversed(self.groups):
+            for name, spec in group.interfaces.items():
+                merged[name] = _over(merged.get(name), spec)
+        return merged
+
+    def interfaces(self, node: Node) -> Mapping[str, NodeInterface]:
+        """The node's interfaces with everything that its groups say of them."""
+        merged = dict(self.group_interfaces)
+        for name, spec in node.interfaces.items():
+            merged[name] = _over(merged.get(name), spec)
+        return {name: _as_nodes(name, spec) for name, spec in merged.items() if not getattr(spec, "absent", False)}
+
+
+class Lineages:
+    """The lineage of each group, found once in a transaction."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._known: dict[str, Lineage] = {}
+
+    def of(self, group_id: str) -> Lineage:
+        """The lineage of the nodes of a group; raises BadInput if groups are each other's parents."""
+        if group_id not in self._known:
+            self._known[group_id] = Lineage(tuple(self._upwards(group_id)), the_cluster(self._work))
+        return self._known[group_id]
+
+    def _upwards(self, group_id: str | None) -> Iterator[Group]:
+        seen: list[Group] = []
+        while group_id is not None:
+            group = self._work.by_id(Group, group_id)
+            if group in seen:
+                circle = " → ".join(one.name for one in (*seen, group))
+                raise BadInput(f"group {group.name}: parent: {circle} is a circle; accepted is a group above it.")
+            seen.append(group)
+            yield group
+            group_id = group.parent
+
+
+def the_cluster(work: Work) -> Cluster:
+    """The cluster of this store; raises BadInput that says how to make it."""
+    found = work.all(Cluster)
+    if not found:
+        raise BadInput("There is no cluster yet: begin with 'luna cluster init --frontend-address ADDRESS'.")
+    return found[0]
+
+
+def _over(below: InterfaceSpec | None, above: InterfaceSpec) -> InterfaceSpec:
+    if below is None:
+        return above
+    said = {name: value for name, value in above if value is not None}
+    return type(above).model_construct(**{**dict(below), **said})
+
+
+def _as_nodes(name: str, spec: InterfaceSpec) -> NodeInterface:
+    kind = spec.type or ("bmc" if name == "BMC" else "ethernet")
+    return NodeInterface.model_construct(**{"mac": None, "absent": False, **dict(spec), "type": kind})
+
+
+def _title(profile: Profile) -> str:
+    return f"{profile.kind} {profile.name}" if isinstance(profile, Node | Group | Cluster) else "default"

@@ -1,0 +1,122 @@
+"""The way into a cluster: opens the store once, and runs each operation in one transaction."""
+
+import getpass
+import os
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from luna_core.errors import AlreadyExists
+from luna_core.interfaces import Store, Transaction
+from luna_core.operations import history
+from luna_core.operations.addresses import settle
+from luna_core.operations.integrity import refuse_misfits
+from luna_core.operations.work import Work
+from luna_core.secrets import Keyring
+from luna_core.settings import MachineSettings, machine_settings
+from luna_core.store import open_store
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+
+T = TypeVar("T")
+
+
+class DryRun(Exception):
+    """Ends a transaction that is only to show what it would do."""
+
+
+class Luna:
+    """A cluster in its store, with the plugins of this machine. Use it as a context manager."""
+
+    def __init__(self, settings: MachineSettings, *, who: str = "", why: str = "") -> None:
+        self.settings = settings
+        self.who = who or _administrator()
+        self.why = why
+        self.keyring = Keyring(settings.key_file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened when it is first needed."""
+        return open_store(self.settings)
+
+    @cached_property
+    def hooks(self) -> "Hooks":
+        """The plugins, loaded when they are first needed."""
+        from luna_core.hooks import Hooks
+
+        return Hooks(self.settings)
+
+    def read(self, operation: Callable[[Work], T]) -> T:
+        """What `operation` returns from one consistent view of the cluster."""
+        return self.store.run(lambda transaction: operation(Work(transaction)), write=False)
+
+    def change(self, operation: Callable[[Work], T], what: str, *, dry_run: bool = False) -> T:
+        """Run `operation` and write all its changes with their history entry, or none of them.
+
+        `what` says in the history what was done. With `dry_run` everything is checked and nothing written.
+        Raises what the operation raises, InUse, Conflict, and AlreadyExists that names both objects.
+        """
+        results: list[T] = []
+        try:
+            return self.store.run(lambda transaction: self._attempt(transaction, operation, what, dry_run, results), write=True)
+        except DryRun:
+            return results[-1]
+        except AlreadyExists as clash:
+            raise AlreadyExists(self.read(lambda work: explain_clash(work, clash))) from None
+
+    def _attempt(
+        self, transaction: Transaction, operation: Callable[[Work], T], what: str, dry_run: bool, results: list[T]
+    ) -> T:
+        work = Work(transaction)
+        result = operation(work)
+        settle(work)
+        refuse_misfits(work)
+        work.refuse_dangling()
+        if writes := work.writes():
+            transaction.apply([*writes, *history.record(work, who=self.who, what=what, why=self.why)])
+        if dry_run:
+            results.append(result)
+            raise DryRun
+        return result
+
+
+def connect(settings: MachineSettings | None = None, *, who: str = "", why: str = "") -> Luna:
+    """The cluster that this machine's settings name."""
+    return Luna(settings or machine_settings(), who=who, why=why)
+
+
+def explain_clash(work: Work, clash: AlreadyExists) -> str:
+    """Which object already has the value of a key that was refused."""
+    titles = {"name": "the name", "mac": "the MAC", "address": "the address", "port": "the switch port"}
+    space = clash.space.partition(":")[0]
+    title = titles.get(space, space)
+    owner = next(iter(work.owners(clash.space, clash.value, clash.value)), None)
+    value = _readable_address(clash.value) if space == "address" else clash.value
+    if owner is None:
+        return f"{title} {value} is given to two objects at once; accepted is one that no other has."
+    from luna_core.model import KINDS
+
+    holder = next(iter(work.many(KINDS[owner.kind], [owner.id])), None)
+    return f"{title} {value} belongs to {owner.kind} {holder.name if holder else owner.id}; accepted is one that is free."
+
+
+def _readable_address(value: str) -> str:
+    from ipaddress import IPv4Address, IPv6Address
+
+    family, _, digits = value.partition(".")
+    return str((IPv4Address if family == "4" else IPv6Address)(int(digits, 16)))
+
+
+def _administrator() -> str:
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

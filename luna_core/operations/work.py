@@ -1,0 +1,172 @@
+"""One transaction's view of the cluster as objects: reads what is stored, gathers what changes."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from luna_core.errors import InUse, LunaError, NotFound
+from luna_core.hostlist import natural
+from luna_core.interfaces import Transaction
+from luna_core.model import KINDS, StoredObject
+from luna_core.model.base import USES
+from luna_core.model.walk import references
+from luna_core.types import Owner, Record, Write
+
+T = TypeVar("T", bound=StoredObject)
+LAST = "\U0010ffff"
+SHOWN_USERS = 10
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object before and after; None where it doesn't exist."""
+
+    before: StoredObject | None
+    after: StoredObject | None
+
+    @property
+    def subject(self) -> StoredObject:
+        """The object, as it is or was."""
+        return self.after or self.before  # type: ignore[return-value]  # one of the two always exists
+
+
+class Work:
+    """Objects read and changed in one transaction. Nothing is written before `writes()` are applied."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self._stored: dict[str, StoredObject] = {}
+        self._revisions: dict[str, int] = {}
+        self._current: dict[str, StoredObject | None] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._complete: set[str] = set()
+
+    def find(self, model: type[T], name: str) -> T | None:
+        """The object of that name, or None."""
+        if (known := self._names.get((model.kind, name))) is not None:
+            return self._as(model, self._current.get(known))
+        if model.kind in self._complete:
+            return None
+        for owner in self.owners(f"name:{model.kind}", name, name):
+            found = self._as(model, self._by_id(model, owner.id))
+            return found if found and found.name == name else None
+        return None
+
+    def get(self, model: type[T], name: str) -> T:
+        """The object of that name; raises NotFound that suggests similar names."""
+        if (found := self.find(model, name)) is None:
+            names = [owner.key.value for owner in self.owners(f"name:{model.kind}")]
+            raise NotFound(model.kind, name, difflib.get_close_matches(name, names))
+        return found
+
+    def by_id(self, model: type[T], identity: str) -> T:
+        """The object with this id; raises NotFound."""
+        found = self._as(model, self._by_id(model, identity))
+        if found is None:
+            raise NotFound(model.kind, identity)
+        return found
+
+    def many(self, model: type[T], ids: Sequence[str]) -> list[T]:
+        """The objects with these ids that exist."""
+        missing = [one for one in ids if one not in self._current]
+        for record in self.transaction.fetch(model.kind, missing) if missing else ():
+            self._keep(model, record)
+        found = (self._as(model, self._current.get(one)) for one in ids)
+        return [one for one in found if one is not None]
+
+    def all(self, model: type[T]) -> list[T]:
+        """Every object of a kind, in the natural order of their names."""
+        if model.kind not in self._complete:
+            for record in self.transaction.fetch(model.kind):
+                self._keep(model, record)
+            self._complete.add(model.kind)
+        found = (self._as(model, one) for one in list(self._current.values()))
+        return sorted((one for one in found if one), key=lambda one: natural(one.name))
+
+    def put(self, changed: StoredObject) -> None:
+        """Add or replace an object."""
+        previous = self._by_id(type(changed), changed.id)
+        if previous is not None:
+            self._names.pop((previous.kind, previous.name), None)
+        self._current[changed.id] = changed
+        self._names[changed.kind, changed.name] = changed.id
+
+    def remove(self, gone: StoredObject) -> None:
+        """Take an object away; `refuse_dangling` checks before the end that nothing refers to it."""
+        self._by_id(type(gone), gone.id)
+        self._current[gone.id] = None
+        self._names.pop((gone.kind, gone.name), None)
+
+    def owners(self, space: str, low: str = "", high: str = LAST) -> Sequence[Owner]:
+        """Who holds keys of a space in the store, whatever this transaction has changed so far."""
+        return self.transaction.owners(space, low, high)
+
+    def users(self, target: StoredObject) -> list[StoredObject]:
+        """The objects that refer to `target` once this transaction is done."""
+        stored = {owner.id: owner.kind for owner in self.owners(f"{USES}:{target.id}")}
+        candidates = [one for one in self._current.values() if one is not None and one.id not in stored]
+        for kind in sorted(set(stored.values())):
+            candidates += self.many(KINDS[kind], [one for one, of in stored.items() if of == kind])
+        used_by = (one for one in candidates if target.id in {used for _, used in references(type(one), one)})
+        return sorted(used_by, key=lambda one: (one.kind, natural(one.name)))
+
+    def changes(self) -> list[Change]:
+        """What this transaction changed."""
+        pairs = ((self._stored.get(identity), after) for identity, after in self._current.items())
+        return [Change(before, after) for before, after in pairs if before != after]
+
+    def writes(self) -> list[Write]:
+        """The changes as the store takes them."""
+        return [
+            Write(
+                kind=change.subject.kind,
+                id=change.subject.id,
+                revision=self._revisions.get(change.subject.id, 0),
+                body=change.after.body() if change.after else None,
+                keys=tuple(change.after.keys()) if change.after else (),
+            )
+            for change in self.changes()
+        ]
+
+    def refuse_dangling(self) -> None:
+        """Raise InUse if a removed object is still referred to, LunaError if a changed one refers to nothing."""
+        for change in self.changes():
+            if change.after is None and change.before is not None:
+                self._refuse_used(change.before)
+        wanted = {pair for change in self.changes() if change.after for pair in references(type(change.after), change.after)}
+        for kind in sorted({kind for kind, _ in wanted}):
+            ids = sorted(identity for of, identity in wanted if of == kind)
+            if missing := set(ids) - {one.id for one in self.many(KINDS[kind], ids)}:
+                raise LunaError(f"A {kind} with id {min(missing)} is referred to but doesn't exist.")
+
+    def _refuse_used(self, gone: StoredObject) -> None:
+        if users := self.users(gone):
+            shown = ", ".join(f"{user.kind} {user.name}" for user in users[:SHOWN_USERS])
+            more = f" and {len(users) - SHOWN_USERS} more" if len(users) > SHOWN_USERS else ""
+            raise InUse(f"{gone.kind} {gone.name} can't be deleted: it is used by {shown}{more}.")
+
+    def _by_id(self, model: type[StoredObject], identity: str) -> StoredObject | None:
+        if identity not in self._current:
+            for record in self.transaction.fetch(model.kind, [identity]):
+                self._keep(model, record)
+        return self._current.get(identity)
+
+    def _keep(self, model: type[StoredObject], record: Record) -> None:
+        if record.id in self._current:
+            return
+        stored = model.load(record.body)
+        self._stored[record.id] = self._current[record.id] = stored
+        self._revisions[record.id] = record.revision
+        self._names[stored.kind, stored.name] = stored.id
+
+    @staticmethod
+    def _as(model: type[T], found: StoredObject | None) -> T | None:
+        return found if isinstance(found, model) else None
+
+
+def walk_changes(work: Work, model: type[T]) -> Iterator[tuple[T | None, T | None]]:
+    """What changed of one kind, before and after."""
+    for change in work.changes():
+        if isinstance(change.subject, model):
+            yield change.before, change.after  # type: ignore[misc]  # an object never changes its kind
