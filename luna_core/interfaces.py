@@ -297,6 +297,14 @@ class NetworkService(ABC):
             return Service(name="dnsmasq", command=("dnsmasq", "--keep-in-foreground", "-C", "dnsmasq.conf"))
         """
 
+    def services(self, plan: NetworkPlan, directory: Path) -> Sequence[Service]:
+        """Every daemon that this plan needs; none if there is nothing to serve.
+
+        Example:
+            return [Service(name="kea-dhcp4", command=("kea-dhcp4", "-c", str(directory / "kea-dhcp4.conf")))]
+        """
+        return (self.service(plan, directory),)
+
 
 DRIVERS: Mapping[str, type[Distro] | type[PowerDriver] | type[Store] | type[NetworkService]] = {
     "luna.distro": Distro,

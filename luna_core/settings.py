@@ -38,11 +38,19 @@ class MachineSettings:
 
 
 CORE_SETTINGS = (
-    Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration."),
-    Setting(name="dns.server", default="bind", help="Driver that renders the DNS configuration."),
+    Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration, or none."),
+    Setting(name="dns.server", default="bind", help="Driver that renders the DNS configuration, or none."),
     Setting(name="node.prefix", default="node", help="What automatic node names begin with."),
     Setting(name="node.digits", default=3, help="How many digits automatic node names have at least."),
     Setting(name="http.port", default=7050, help="TCP port of the boot server on the controller."),
+    Setting(name="dhcp.interfaces", default=(), help="Interfaces of the controller that DHCP listens on; none: all."),
+    Setting(name="dhcp.lease_seconds", default=3600, help="How long a lease lasts."),
+    Setting(name="dhcp.shared_networks", default=(), help="Networks on one wire, as in cluster+storage."),
+    Setting(name="dns.port", default=53, help="Port of the DNS server on the controller."),
+    Setting(name="tftp.directory", default="/var/lib/luna/tftp", help="Directory that TFTP serves boot files from."),
+    Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
+    Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),
+    Setting(name="boot.arm64_file", default="snponly-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),
 )
 
 
