@@ -1,0 +1,121 @@
+#!/bin/sh
+# luna in the initramfs: network, clock, ssh, then the install script until it succeeds. Succeeds when $NEWROOT is
+# ready to be switched to and no process of luna's is left.
+
+# shellcheck source=/dev/null
+. /lib/dracut-lib.sh
+# dracut's tracing would write the session's token into a log.
+set +x
+for luna_file in lib network rescue; do
+    # shellcheck source=/dev/null
+    . "/usr/lib/luna/luna-$luna_file.sh"
+done
+
+luna_read_arguments() {
+    mkdir -p /run/luna
+    LUNA_URL=$(getarg luna.url=)
+    LUNA_URL=${LUNA_URL%/}
+    LUNA_NODE=$(getarg luna.node=)
+    LUNA_LIB=/usr/lib/luna/luna-lib.sh
+    export LUNA_URL LUNA_NODE LUNA_LIB LUNA_MAC LUNA_INTERFACE NEWROOT
+    (
+        umask 077
+        token=$(getarg luna.session=)
+        printf '%s' "$token" > /run/luna/session
+        {
+            printf 'silent\nshow-error\nconnect-timeout = 5\nheader = "Authorization: Bearer %s"\n' "$token"
+            [ ! -e /usr/lib/luna/ca.pem ] || echo 'cacert = /usr/lib/luna/ca.pem'
+        } > /run/luna/curl
+        printf 'url = "%s/boot/install?node=%s&session=%s"\n' "$LUNA_URL" "$LUNA_NODE" "$token" > /run/luna/curl-install
+    )
+}
+
+# Sets a clock that is more than a minute off by the Date of an HTTP answer (RFC 9110, section 6.6.1). A certificate
+# can't be judged before the clock is right, so this request checks none, and carries no token.
+luna_clock() {
+    curl --silent --insecure --head --max-time 10 --output /run/luna/headers "$LUNA_URL/" || return 1
+    luna_date=$(sed -n 's/\r$//; s/^[Dd]ate: *//p' /run/luna/headers)
+    [ -n "$luna_date" ] || return 1
+    luna_theirs=$(date -d "$luna_date" +%s) || return 1
+    luna_ours=$(date +%s)
+    luna_off_s=$((luna_theirs - luna_ours))
+    if [ "${luna_off_s#-}" -gt 60 ]; then
+        date -s "@$luna_theirs" > /dev/null
+        luna_log "the clock was off by $luna_off_s s"
+    fi
+}
+
+# A controller that refuses the session has forgotten it; only another boot gets a new one. Nobody's rescue session is
+# cut off for that.
+luna_refused() {
+    luna_log "the controller refuses this boot session"
+    luna_refusals=$((luna_refusals + 1))
+    set -- /dev/pts/[0-9]*
+    if [ "$luna_refusals" -ge 3 ] && [ ! -e "$1" ]; then
+        luna_log "booting again for a new session"
+        reboot
+    fi
+}
+
+luna_fetch() {
+    luna_answer=$(luna_request --config /run/luna/curl-install --max-time 60 --output /run/luna/install.sh \
+        --write-out '%{http_code}')
+    case $?:$luna_answer in
+        0:200) luna_refusals=0 && return ;;
+        0:401 | 0:403) luna_refused ;;
+        0:*) luna_log "the controller has no install script: HTTP $luna_answer, $(head -n 1 /run/luna/install.sh)" ;;
+        *) luna_log "the controller can't be reached at $LUNA_URL" ;;
+    esac
+    return 1
+}
+
+# What dracut and the kernel would otherwise stumble over with nobody left to tell.
+luna_check_root() {
+    ismounted "$NEWROOT" || { echo "the install script mounted nothing at $NEWROOT" && return 1; }
+    usable_root "$NEWROOT" || { echo "there is no system in $NEWROOT" && return 1; }
+    # The link may be an absolute one, which leads nowhere as seen from here.
+    [ -x "$NEWROOT/sbin/init" ] || [ -h "$NEWROOT/sbin/init" ] || { echo "there is no $NEWROOT/sbin/init" && return 1; }
+}
+
+luna_run_script() {
+    rm -f /run/luna/failure-reported
+    LUNA_AGENT=1 LUNA_ATTEMPT=1 sh /run/luna/install.sh > /run/luna/install.log 2>&1 || return
+    luna_check_root >> /run/luna/install.log
+}
+
+luna_attempt() {
+    [ -n "$luna_clock_is_right" ] || ! luna_clock || luna_clock_is_right=yes
+    luna_fetch || return 1
+    luna_log "running the install script"
+    luna_run_script && return 0
+    luna_status=$?
+    luna_log "the install script failed with exit status $luna_status"
+    tail -n 20 /run/luna/install.log > /dev/console
+    luna_end LUNA_ATTEMPT
+    [ -e /run/luna/failure-reported ] || luna_report install failed "$luna_status" /run/luna/install.log
+    umount --recursive --lazy "$NEWROOT" 2> /dev/null
+    return 1
+}
+
+luna_refusals=0
+luna_clock_is_right=
+luna_delay_s=5
+luna_read_arguments
+luna_end LUNA_AGENT
+luna_console_shell
+until luna_network; do
+    sleep 5
+done
+luna_sshd
+if getargbool 0 luna.service; then
+    luna_log "service mode: nothing is installed"
+    while :; do sleep 86400; done
+fi
+until luna_attempt; do
+    luna_log "trying again in $luna_delay_s s"
+    sleep "$luna_delay_s"
+    luna_delay_s=$((luna_delay_s * 2))
+    [ "$luna_delay_s" -le 300 ] || luna_delay_s=300
+done
+luna_end LUNA_AGENT
+luna_log "switching to the installed system"

@@ -1,0 +1,69 @@
+#!/bin/sh
+# The dracut module of luna, as in dracut.modules(7): fetches an install script and lets it fill the new root.
+# dracut sources this with bash; `root/` and `requires` beside it are put there by luna_core.boot.initramfs.
+
+# Only by name: a machine that isn't a node of luna must not get this into its own initramfs.
+check() {
+    require_binaries ip curl tar zstd || return 1
+    return 255
+}
+
+# No network module: what dracut's own does differs with the distribution and its release.
+depends() {
+    echo base udev-rules
+    for luna_path in "${dracutbasedir:?}"/modules.d/??initqueue; do
+        # Part of base before dracut 107.
+        if [ -d "$luna_path" ]; then echo initqueue; fi
+    done
+    cat "$dracutbasedir"/modules.d/??luna/requires 2> /dev/null || :
+}
+
+installkernel() {
+    # A node is seldom the machine on which its initramfs is made.
+    hostonly='' instmods \
+        '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' virtio_net vmxnet3 hv_netvsc bonding 8021q \
+        mlx4_ib mlx5_ib ib_ipoib ipv6 af_packet \
+        '=drivers/ata' '=drivers/nvme' sd_mod virtio_blk virtio_scsi virtio_pci virtio_rng vmw_pvscsi hv_storvsc \
+        megaraid_sas mpt3sas mpi3mr aacraid hpsa smartpqi dm_mod raid0 raid1 raid10 raid456 \
+        ext4 xfs vfat nls_cp437 nls_ascii nls_iso8859-1 overlay squashfs erofs loop \
+        ipmi_si ipmi_ssif ipmi_devintf xhci_pci ehci_pci uhci_hcd usbhid hid_generic
+}
+
+luna_install_programs() {
+    inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
+        ls mkdir mkfifo mknod mktemp mount mv readlink rm rmdir sed setsid sh sleep sort stat sync tail tar tee touch \
+        tr true umount uname wc zstd
+    inst_multiple -o blkid blockdev busybox dmesg gzip ipmitool less lsblk mkfs.ext4 mkfs.vfat mkfs.xfs mkswap ps \
+        sfdisk swapon wipefs
+    # glibc loads these at run time, so that no list of dependencies names them.
+    inst_libdir_file 'libnss_files.so*' 'libnss_dns.so*' 'libgcc_s.so*'
+    inst_multiple -o /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt
+}
+
+luna_install_sshd() {
+    inst_multiple -o sshd ssh-keygen /usr/lib/openssh/sshd-session /usr/lib/openssh/sshd-auth \
+        /usr/libexec/openssh/sshd-session /usr/libexec/openssh/sshd-auth
+    grep -qs '^sshd:' "${initdir:?}/etc/passwd" || echo 'sshd:x:74:74::/run/sshd:/sbin/nologin' >> "$initdir/etc/passwd"
+    # The initramfs is served to whoever asks: the image's password hash has no place in it.
+    sed -i 's/^root:[^:]*:/root:*:/' "$initdir/etc/passwd"
+    echo 'root:*:19000:0:99999:7:::' > "$initdir/etc/shadow"
+    chmod 600 "$initdir/etc/shadow"
+}
+
+install() {
+    luna_install_programs
+    luna_install_sshd
+    for luna_name in luna-lib luna-agent luna-network luna-rescue luna-udhcpc; do
+        inst_script "${moddir:?}/$luna_name.sh" "/usr/lib/luna/$luna_name.sh"
+    done
+    inst_simple "$moddir/sshd_config" /usr/lib/luna/sshd_config
+    for luna_name in reboot poweroff; do
+        inst_script "$moddir/luna-power.sh" "/usr/sbin/$luna_name"
+    done
+    inst_hook cmdline 20 "$moddir/luna-cmdline.sh"
+    inst_hook initqueue/finished 20 "$moddir/luna-finished.sh"
+    inst_hook mount 10 "$moddir/luna-mount.sh"
+    # tar and not cp: /lib and its like are symbolic links in the initramfs.
+    tar -C "$moddir/root" -cf - . | tar -C "$initdir" --keep-directory-symlink --no-overwrite-dir -xf -
+    dracut_need_initqueue
+}
