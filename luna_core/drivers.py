@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from stevedore.driver import DriverManager
 
 from luna_core.errors import LunaError, PluginError, UnknownDriver
-from luna_core.interfaces import DRIVERS, Distro, NetworkService, PowerDriver, Store
+from luna_core.interfaces import DRIVERS, Distro, NetworkService, PowerDriver, Store, abstract_methods
 from luna_core.plugins import PluginRecord, entry_point_records, explain, judge
 from luna_core.settings import MachineSettings
 
@@ -59,7 +59,7 @@ def driver_class(group: str, record: PluginRecord, *, debug: bool = False) -> ty
     interface = DRIVERS[group]
     if not inspect.isclass(driver) or not issubclass(driver, interface):
         raise PluginError(record.name, group, f"{record.origin} is no subclass of {interface.__name__}.")
-    if missing := sorted(getattr(driver, "__abstractmethods__", ())):
+    if missing := abstract_methods(driver):
         raise PluginError(record.name, group, f"{record.origin} lacks {', '.join(missing)}.")
     return driver
 
