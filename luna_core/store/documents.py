@@ -1,7 +1,10 @@
 """Bodies as text, and what must hold of writes before any store looks at them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from luna_core.errors import AlreadyExists, Conflict, StoreError
@@ -27,6 +30,21 @@ def records(kind: str, rows: Sequence[tuple[str, int, str]]) -> list[Record]:
         Record(kind=kind, id=id_, revision=revision, body=body)
         for (id_, revision, _), body in zip(rows, bodies, strict=True)
     ]
+
+
+def joined(documents: Iterable[tuple[Any, ...]], keys: Iterable[tuple[Any, ...]]) -> Iterator[Write]:
+    """What `Transaction.dump` gives, from rows (kind, id, revision, body) and (kind, id, space, value), both sorted."""
+    this = itemgetter(0, 1)
+    for (kind, id_), rows in groupby(merge(documents, keys, key=this), this):
+        (*_, revision, text), *held = rows
+        (record,) = records(kind, [(id_, revision, text)])
+        held_by_it = tuple(Key(space=space, value=value) for *_, space, value in sorted(held))
+        yield Write(kind=kind, id=id_, revision=revision, body=record.body, keys=held_by_it)
+
+
+def batches(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The values in pieces of at most `size`."""
+    return (values[first : first + size] for first in range(0, len(values), size))
 
 
 def check_writes(writes: Sequence[Write]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from luna_core.interfaces import Store, Transaction
-from luna_core.store.documents import check_writes, conflict, encode, held_by, held_keys, records
+from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, joined, records
 from luna_core.store.runs import Life, Runs
 from luna_core.store.sqlite_file import connect, create, explained, path_of
 from luna_core.types import Key, Owner, Record, Write
@@ -92,7 +92,7 @@ class SqliteTransaction(Transaction):
                 "SELECT id, revision, body FROM record WHERE kind = ? ORDER BY id", (kind,)
             ).fetchall()
             return records(kind, rows)
-        found = {row[0]: row for batch in _batches(ids) for row in self._rows(kind, batch)}
+        found = {row[0]: row for batch in batches(ids, BATCH) for row in self._rows(kind, batch)}
         return records(kind, [found[id_] for id_ in ids if id_ in found])
 
     def owners(
@@ -120,13 +120,13 @@ class SqliteTransaction(Transaction):
 
     def dump(self) -> Iterator[Write]:
         """Everything, one record after the other."""
-        self._life.check()
-        rows = self._connection.execute("SELECT kind, id, revision, body FROM record ORDER BY kind, id")
-        for kind, id_, revision, text in rows:
-            (record,) = records(kind, [(id_, revision, text)])
-            keys = self._connection.execute("SELECT space, value FROM key WHERE kind = ? AND id = ?", (kind, id_))
-            held = tuple(Key(space=space, value=value) for space, value in keys)
-            yield Write(kind=kind, id=id_, revision=revision, body=record.body, keys=held)
+        execute = self._connection.execute
+        for write in joined(
+            execute("SELECT kind, id, revision, body FROM record ORDER BY kind, id"),
+            execute("SELECT kind, id, space, value FROM key ORDER BY kind, id"),
+        ):
+            self._life.check()
+            yield write
 
     def load(self, writes: Iterable[Write]) -> None:
         """Insert records at the revisions they carry."""
@@ -173,7 +173,3 @@ class SqliteTransaction(Transaction):
                 if not done.rowcount:
                     (owner,) = self.owners(key.space, key.value, key.value)
                     raise held_by(owner)
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[first : first + BATCH] for first in range(0, len(ids), BATCH))

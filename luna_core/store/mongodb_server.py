@@ -1,0 +1,105 @@
+"""The MongoDB server: reaching it, what it must have, and what its errors mean to an administrator."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient, WriteConcern
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from luna_core.errors import BadInput, StoreError
+from luna_core.store.documents import redacted
+
+Client = MongoClient[dict[str, Any]]
+Documents = Database[dict[str, Any]]
+APPLICATION = "luna"
+DURABLE = WriteConcern("majority", j=True)
+SELECTION_TIMEOUT_MS = 5_000
+SOCKET_TIMEOUT_MS = 60_000
+AUTHENTICATION_FAILED = 18  # these two are of MongoDB's error_codes.yml
+UNAUTHORIZED = 13
+
+STANDALONE = (
+    "The MongoDB at {host} is a standalone, which has no transactions. Make it a replica set, for which one member "
+    "is enough: start mongod with --replSet luna (replication.replSetName in mongod.conf), then run "
+    "rs.initiate() once in mongosh."
+)
+
+
+def connect(url: str) -> Client:
+    """A client for `url`, whose options are honoured. It connects later. Raises BadInput for a URL it can't be."""
+    options: dict[str, Any] = {}
+    for name, value in (
+        ("serverSelectionTimeoutMS", SELECTION_TIMEOUT_MS),
+        ("connectTimeoutMS", SELECTION_TIMEOUT_MS),
+        ("socketTimeoutMS", SOCKET_TIMEOUT_MS),
+    ):
+        if f"{name}=".lower() not in url.lower():
+            options[name] = value
+    try:
+        return MongoClient(url, appname=APPLICATION, w="majority", journal=True, **options)
+    except (InvalidURI, ValueError, TypeError):
+        # Neither the text nor the cause may be shown: both can hold pieces of a password that isn't escaped.
+        raise BadInput(
+            f"LUNA_STORE is {redacted(url)!r}, which MongoDB's driver can't read; accepted is "
+            "mongodb://user:password@host:port,host:port/database?options, with %40 for @ in a password, and so on."
+        ) from None
+    except ConfigurationError as error:
+        raise BadInput(f"LUNA_STORE is {redacted(url)!r}, which can't be used: {error}") from error
+
+
+def prepare(client: Client, database: Documents) -> None:
+    """Make the indexes where they are missing. Raises StoreError for a server that has no transactions."""
+    hello = client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise StoreError(STANDALONE.format(host=":".join(map(str, client.address or ()))))
+    database.record.create_index([("kind", 1), ("id", 1)], unique=True)
+    database.key.create_index([("space", 1), ("value", 1)], unique=True)
+    database.key.create_index([("kind", 1), ("id", 1)])
+
+
+def abort_abandoned(client: Client) -> None:
+    """Abort the transactions of luna whose process died; MongoDB itself would let them block writers for a minute.
+
+    A transaction is abandoned when the connection of its last command no longer exists.
+    """
+    pipeline = [{"$currentOp": {"idleSessions": True, "idleConnections": True}}]
+    sessions, connections = [], set()
+    with client.admin.aggregate(pipeline) as operations:
+        for operation in operations:
+            if operation.get("type") != "idleSession":
+                connections.add(operation.get("connectionId"))
+            elif "transaction" in operation and operation.get("appName") == APPLICATION:
+                sessions.append(operation)
+    abandoned = [one["lsid"]["id"] for one in sessions if one["connectionId"] not in connections]
+    if abandoned:
+        client.admin.command("killSessions", [{"id": id_} for id_ in abandoned])
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn pymongo's errors into StoreErrors that say what to do; `url` is without its password."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreError(_sentence(url, error)) from error
+
+
+def _sentence(url: str, error: PyMongoError) -> str:
+    # What is cut off are the server's whole answer and the topology, as Python prints them.
+    said = str(error).partition(", full error:")[0].partition(", Timeout:")[0].rstrip(".")
+    code = error.code if isinstance(error, OperationFailure) else None
+    if isinstance(error, ServerSelectionTimeoutError):
+        what, remedy = "can't be reached", "Is mongod running there, with a primary?"
+    elif code == AUTHENTICATION_FAILED:
+        what, remedy = "refuses the login", "Correct user, password or authSource in LUNA_STORE."
+    elif code == UNAUTHORIZED:
+        what, remedy = "denies luna's user something", "Give it the role readWrite on luna's database."
+    elif error.has_error_label("UnknownTransactionCommitResult"):
+        what, remedy = "was lost during a commit", "Look whether the change was made before you repeat it."
+    elif error.has_error_label("TransientTransactionError"):
+        what, remedy = "has had no primary, or has been busy with other writers, for too long", "Try again."
+    else:
+        what, remedy = "failed", "See its log for more."
+    return f"The store {url} {what} ({said}). {remedy}"
