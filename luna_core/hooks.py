@@ -56,8 +56,9 @@ class Hooks:
 
     def implemented_by(self, plugin: str) -> list[str]:
         """The names of the hooks that an active plugin answers."""
-        callers = self._manager.get_hookcallers(self._manager.get_plugin(plugin)) or ()
-        return sorted(caller.name for caller in callers)
+        module = self._manager.get_plugin(plugin)
+        callers = self._manager.get_hookcallers(module) if module else None
+        return sorted(caller.name for caller in callers or ())
 
     def luna_commands(self) -> list[Answer[Command]]:
         """Subcommands; of two plugins' commands of one name the second is left out."""
