@@ -94,10 +94,10 @@ def luna_image_packages(image: Image) -> Iterable[str]:
 
 @hookspec
 def luna_image_configure(image: Image, root: Path) -> None:
-    """Change the unpacked tree at `root` before it is packed. An exception stops the build.
+    r"""Change the unpacked tree at `root` before it is packed. An exception stops the build.
 
     Example:
-        (root / "etc/motd").write_text("Installed by luna.\\n")
+        (root / "etc/motd").write_text("Installed by luna.\n")
     """
     raise NotImplementedError
 

@@ -57,7 +57,7 @@ def expand_ports(text: str) -> list[str]:
     return ports
 
 
-def natural(name: str) -> Sequence[object]:
+def natural(name: str) -> list[tuple[int, str]]:
     """A sort key by which node9 comes before node10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 

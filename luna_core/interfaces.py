@@ -75,10 +75,10 @@ class Distro(ABC):
 
     @abstractmethod
     def network_files(self, node: Node, root: Path) -> Sequence[NodeFile]:
-        """The operating system's own network configuration for `node`, chosen by what the tree at `root` has.
+        r"""The operating system's own network configuration for `node`, chosen by what the tree at `root` has.
 
         Example:
-            return [NodeFile(path="/etc/systemd/network/10-boot.network", content="[Match]\\n...")]
+            return [NodeFile(path="/etc/systemd/network/10-boot.network", content="[Match]\n...")]
         """
 
     def boot_packages(self, image: Image) -> Sequence[str]:
@@ -273,12 +273,12 @@ class NetworkService(ABC):
 
     @abstractmethod
     def render(self, plan: NetworkPlan, directory: Path) -> Mapping[str, str]:
-        """Every file of the configuration by its name; `directory` is where the files will be.
+        r"""Every file of the configuration by its name; `directory` is where the files will be.
 
         The same plan gives the same bytes. Raises BadInput for what this server can't express.
 
         Example:
-            return {"dnsmasq.conf": "port=0\\n", "hosts": ""}
+            return {"dnsmasq.conf": "port=0\n", "hosts": ""}
         """
 
     @abstractmethod

@@ -91,11 +91,11 @@ def parse_setting(setting: Setting, given: object) -> SettingValue:
         raise BadInput(f"setting {setting.name}: {given!r} was given; accepted is {accepted.get(kind, 'a text')}.")
     if setting.choices and value not in setting.choices:
         raise BadInput(f"setting {setting.name}: {given!r} was given; accepted are {', '.join(setting.choices)}.")
-    return value  # type: ignore[return-value]  # narrowed by the comparison of types above
+    return value
 
 
 def resolve(declared: Iterable[Setting], stored: Mapping[str, object]) -> dict[str, SettingValue]:
-    """Every declared setting with its stored value, else its default; a stored value that no longer fits is left out."""
+    """Every declared setting with its stored value, else its default; so does one that no longer fits."""
     resolved: dict[str, SettingValue] = {}
     for setting in declared:
         try:

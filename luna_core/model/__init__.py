@@ -3,6 +3,7 @@
 from luna_core.model.base import Part, StoredObject
 from luna_core.model.network import AddressRange, Network, Subnet, ZoneRecord
 from luna_core.model.objects import (
+    DEVICES,
     AssignedAddress,
     BmcSetup,
     Cluster,
@@ -27,6 +28,7 @@ KINDS: dict[str, type[StoredObject]] = {
 """Every kind that has a history and is exported, those that others refer to first."""
 
 __all__ = [
+    "DEVICES",
     "KINDS",
     "AddressRange",
     "AssignedAddress",

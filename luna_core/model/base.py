@@ -49,13 +49,13 @@ class StoredObject(Part):
 
     def changed(self, **values: Any) -> Self:
         """This object with other values, validated; raises BadInput."""
-        return self.load({**dict(self), **values})
+        return self.load({**self.__dict__, **values})
 
     def body(self) -> dict[str, Any]:
         """What is stored: JSON types only, without what has its default."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """The values that no other object may hold, and a key in the space of each object that this one uses."""
         yield Key(space=f"name:{self.kind}", value=self.name)
         for _, target in set(references(type(self), self)):

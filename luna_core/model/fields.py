@@ -61,7 +61,7 @@ def normal_mac(value: object) -> str:
 
 def _strict_network(value: object) -> object:
     if isinstance(value, str) and "/" in value:
-        address, _, prefix = value.partition("/")
+        address, _, _ = value.partition("/")
         try:
             parsed = IPv6Network(value, strict=False) if ":" in address else IPv4Network(value, strict=False)
         except ValueError:

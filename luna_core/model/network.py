@@ -28,6 +28,10 @@ class AddressRange(Part):
     def __contains__(self, address: IPAddress) -> bool:
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
+    def changed_to(self, *, first: IPAddress | None = None, last: IPAddress | None = None) -> "AddressRange":
+        """This range with another end."""
+        return AddressRange(first=first or self.first, last=last or self.last, comment=self.comment)
+
     def __str__(self) -> str:
         return f"{self.first}-{self.last}" if self.first != self.last else str(self.first)
 
@@ -62,11 +66,11 @@ class Subnet(Part):
         if address not in self.network:
             return False
         network = self.network
-        if network.num_addresses <= 2:  # noqa: PLR2004 - point-to-point links use both (RFC 3021, RFC 6164)
+        if network.num_addresses <= 2:  # a link of two uses both (RFC 3021, RFC 6164)
             return True
         if address == network.network_address:
             return False
-        return network.version == 6 or address != network.broadcast_address  # noqa: PLR2004
+        return network.version == 6 or address != network.broadcast_address
 
     def held_back(self) -> Iterator[AddressRange]:
         """The ranges from which no address is chosen automatically."""
@@ -104,7 +108,7 @@ class Network(StoredObject):
         families = [subnet.family for subnet in self.subnets]
         if len(families) != len(set(families)):
             raise ValueError("accepted is at most one IPv4 and one IPv6 subnet")
-        if self.mtu and self.mtu < IPV6_MINIMUM_MTU and 6 in families:  # noqa: PLR2004
+        if self.mtu and self.mtu < IPV6_MINIMUM_MTU and 6 in families:
             raise ValueError("accepted is an mtu of at least 1280 in a network with IPv6 (RFC 8200)")
         return self
 

@@ -28,7 +28,7 @@ NetworkId = Annotated[str, Reference("network")]
 
 def address_key(network: str | None, address: IPAddress) -> Key:
     """The key that makes an address unique in its network; values sort in the order of the addresses."""
-    digits = 8 if address.version == 4 else 32  # noqa: PLR2004
+    digits = 8 if address.version == 4 else 32
     return Key(space=f"{ADDRESS}:{network or UNMANAGED}", value=f"{address.version}.{int(address):0{digits}x}")
 
 
@@ -56,9 +56,9 @@ class Cluster(StoredObject, Profile):
             raise ValueError("accepted is one IPv4 and one IPv6 frontend address at most")
         return self
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """A store has one cluster."""
-        yield from super().keys()
+        yield from super().unique_keys()
         yield Key(space="singleton", value=self.kind)
 
 
@@ -89,9 +89,9 @@ class ImageVersion(StoredObject):
     distro: str = ""
     keep: bool = Field(False, description="Not deleted by retention.")
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """Numbers are unique in their image, and sort."""
-        yield from super().keys()
+        yield from super().unique_keys()
         yield Key(space=f"version:{self.osimage}", value=f"{self.number:08d}")
 
 
@@ -114,7 +114,7 @@ class Group(StoredObject, Profile, Tagged):
 
     kind: ClassVar[str] = "group"
     parent: Annotated[str, Reference("group")] | None = Field(None, description="Group to inherit from.")
-    interfaces: dict[InterfaceName, InterfaceSpec] = {}
+    interfaces: dict[InterfaceName, InterfaceSpec] = Field({})
 
 
 class NodeInterface(InterfaceSpec):
@@ -138,7 +138,7 @@ class Node(StoredObject, Profile, Tagged):
     kind: ClassVar[str] = "node"
     name: HostName
     group: Annotated[str, Reference("group")] = Field(description="Group of the node.")
-    interfaces: dict[InterfaceName, NodeInterface] = {}
+    interfaces: dict[InterfaceName, NodeInterface] = Field({})
     addresses: tuple[AssignedAddress, ...] = ()
     switch: Annotated[str, Reference("switch")] | None = Field(None, description="Switch that it is plugged into.")
     port: Word | None = Field(None, description="Port of the switch: ifName, ifAlias, ifIndex or bridge port.")
@@ -151,9 +151,9 @@ class Node(StoredObject, Profile, Tagged):
         named = sorted(self.interfaces.items(), key=lambda item: (item[0] != "BOOTIF", item[0]))
         return [interface.mac for _, interface in named if interface.mac]
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """MACs, addresses and the switch port belong to one node only."""
-        yield from super().keys()
+        yield from super().unique_keys()
         for mac in self.macs():
             yield Key(space="mac", value=mac)
         for one in self.addresses:
@@ -178,9 +178,9 @@ class Device(StoredObject):
     name: HostName
     addresses: tuple[DeviceAddress, ...] = ()
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """Addresses and MACs are unique."""
-        yield from super().keys()
+        yield from super().unique_keys()
         for one in self.addresses:
             yield address_key(one.network, one.address)
             if one.mac:
@@ -210,6 +210,9 @@ class Switch(Device):
     rack: Word | None = Field(None, description="Rack that it is in.")
 
 
+DEVICES: tuple[type[Device], ...] = (Switch, OtherDev)
+
+
 class NodeState(StoredObject):
     """How far a node got. Its id is the node's; it changes with every boot, so that history leaves it out."""
 
@@ -218,7 +221,7 @@ class NodeState(StoredObject):
     since: str = ""
     detail: str = ""
 
-    def keys(self) -> Iterator[Key]:
+    def unique_keys(self) -> Iterator[Key]:
         """None: it is found by the node's id."""
         return iter(())
 

@@ -8,9 +8,7 @@ from luna_core.model.base import Part
 from luna_core.model.fields import InterfaceName, Mtu, Reference, Tag, Vlan
 
 InterfaceType = Literal["ethernet", "infiniband", "bond", "vlan", "bridge", "bmc"]
-BondMode = Literal[
-    "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"
-]
+BondMode = Literal["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"]
 
 
 class Profile(Part):

@@ -1,7 +1,7 @@
 """Finds the marked fields of an object, however deeply nested, and replaces or lists what they hold."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ EACH = "*"
 
 
 @cache
-def marked_paths(model: type[BaseModel], mark: type[Mark]) -> tuple[tuple[Path, Mark], ...]:
+def marked_paths(model: type[BaseModel], mark: type[Any]) -> tuple[tuple[Path, Mark], ...]:
     """Where fields with this mark are, as field names with `*` for every item of a list or dict."""
     found: list[tuple[Path, Mark]] = []
     for name, field in model.model_fields.items():
@@ -42,9 +42,8 @@ def _in_annotation(annotation: Any, metadata: tuple[Any, ...], mark: type[Mark])
 def references(model: type[BaseModel], value: Any) -> Iterator[tuple[str, str]]:
     """Kind and id of every object that `value`, an instance of `model`, refers to."""
     for path, marker in marked_paths(model, Reference):
-        assert isinstance(marker, Reference)
-        for target in _values(value, path):
-            yield marker.kind, target
+        if isinstance(marker, Reference):
+            yield from ((marker.kind, target) for target in _values(value, path))
 
 
 def _values(value: Any, path: Path) -> Iterator[Any]:
@@ -62,7 +61,7 @@ def _values(value: Any, path: Path) -> Iterator[Any]:
 def replace(model: type[BaseModel], body: dict[str, Any], mark: type[Mark], new: Callable[[Any, Any], Any]) -> Any:
     """`body`, a JSON form of `model`, with every marked value replaced by `new(mark, value)`."""
     for path, marker in marked_paths(model, mark):
-        body = _replaced(body, path, lambda value, marker=marker: new(marker, value))
+        body = _replaced(body, path, partial(new, marker))
     return body
 
 

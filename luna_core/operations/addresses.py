@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from luna_core.errors import BadInput
+from luna_core.hostlist import natural
 from luna_core.model import AssignedAddress, Device, Group, Network, Node, Subnet
 from luna_core.model.base import USES
 from luna_core.model.fields import Family
 from luna_core.model.objects import ADDRESS
-from luna_core.operations.inherit import Lineages, the_cluster
+from luna_core.operations.inherit import Lineages, members, the_cluster
 from luna_core.operations.work import Work, walk_changes
 from luna_core.types import IPAddress
 
@@ -61,8 +62,8 @@ class Pool:
         )
 
 
-def settle(work: Work) -> None:
-    """Make the addresses of every node that a change touches match its interfaces.
+def settle(work: Work, nodes: Iterable[Node] | None = None) -> None:
+    """Make the addresses of `nodes`, or of every node that a change touches, match their interfaces.
 
     An address stays with its interface and network; else it goes to another interface on the same network; what is
     still missing gets the lowest free one, and what is left over is released. Raises BadInput for an address that
@@ -70,7 +71,7 @@ def settle(work: Work) -> None:
     """
     lineages = Lineages(work)
     pools: dict[tuple[str, Family], Pool] = {}
-    for node in _touched(work):
+    for node in _touched(work) if nodes is None else nodes:
         wanted = _slots(work, lineages, node)
         kept = _keep(wanted, node.addresses)
         for slot in wanted:
@@ -108,19 +109,8 @@ def _touched(work: Work) -> list[Node]:
             users = work.owners(f"{USES}:{network.id}")
             ids |= {owner.id for owner in users if owner.kind == Node.kind}
             groups |= {owner.id for owner in users if owner.kind == Group.kind}
-    for group in _with_children(work, groups):
-        ids |= {user.id for user in work.users(work.by_id(Group, group)) if isinstance(user, Node)}
-    return sorted(work.many(Node, sorted(ids)), key=lambda node: node.name)
-
-
-def _with_children(work: Work, groups: set[str]) -> set[str]:
-    found, queue = set(groups), list(groups)
-    while queue:
-        users = work.users(work.by_id(Group, queue.pop()))
-        children = [user.id for user in users if isinstance(user, Group) and user.id not in found]
-        found |= set(children)
-        queue += children
-    return found
+    nodes = {node.id: node for node in (*work.many(Node, sorted(ids)), *members(work, groups))}
+    return sorted(nodes.values(), key=lambda node: natural(node.name))
 
 
 def _slots(work: Work, lineages: Lineages, node: Node) -> list[Slot]:
@@ -152,8 +142,7 @@ def _keep(wanted: list[Slot], addresses: Iterable[AssignedAddress]) -> dict[Slot
 def _pool(work: Work, pools: dict[tuple[str, Family], Pool], slot: Slot) -> Pool:
     if (slot.network, slot.family) not in pools:
         network = work.by_id(Network, slot.network)
-        subnet = network.subnet(slot.family)
-        assert subnet is not None, "slots are made from the network's subnets"
+        subnet = next(one for one in network.subnets if one.family == slot.family)
         pools[slot.network, slot.family] = Pool(work, network, subnet)
     return pools[slot.network, slot.family]
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from luna_core.errors import BadInput, Conflict
+from luna_core.interfaces import Transaction
 from luna_core.model import KINDS, StoredObject
 from luna_core.operations.work import LAST, Work
-from luna_core.types import Key, Transaction, Write
+from luna_core.types import Key, Write
 
 HISTORY = "history"
 CHANGED = "changed"
@@ -84,7 +85,9 @@ def entry(work: Work, number: int) -> Entry:
     """The change with this number; raises BadInput."""
     found = work.transaction.fetch(HISTORY, [_order(number)]) if 0 < number < MANY**2 else ()
     if not found:
-        raise BadInput(f"There is no change {number}; 'luna history' lists them, and the last is {last_number(work.transaction)}.")
+        raise BadInput(
+            f"There is no change {number}; 'luna history' lists them, and the last is {last_number(work.transaction)}."
+        )
     return Entry(**found[0].body)
 
 

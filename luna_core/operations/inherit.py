@@ -1,6 +1,6 @@
 """Who says what: a node's values from itself, its group, the group's parents and the cluster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -83,6 +83,20 @@ class Lineages:
             seen.append(group)
             yield group
             group_id = group.parent
+
+
+def members(work: Work, groups: Iterable[str]) -> list[Node]:
+    """The nodes of these groups (ids) and of all groups below them."""
+    found, queue = dict.fromkeys(groups), list(groups)
+    nodes: list[Node] = []
+    while queue:
+        for user in work.users(work.by_id(Group, queue.pop())):
+            if isinstance(user, Node):
+                nodes.append(user)
+            elif isinstance(user, Group) and user.id not in found:
+                found[user.id] = None
+                queue.append(user.id)
+    return nodes
 
 
 def the_cluster(work: Work) -> Cluster:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from luna_core.errors import BadInput
-from luna_core.model import Cluster, Device, Group, Network, Node, OsImage, SettingValue
+from luna_core.model import DEVICES, Cluster, Device, Group, Network, Node, OsImage, SettingValue
 from luna_core.model.base import StoredObject
 from luna_core.model.objects import ImageVersion
 from luna_core.operations.inherit import Lineages
@@ -21,7 +21,8 @@ def refuse_misfits(work: Work) -> None:
 def problems(work: Work) -> Iterator[str]:
     """Everything in the cluster that doesn't fit together, each as a sentence. For `luna doctor`."""
     everything: list[StoredObject] = []
-    for model in (Cluster, Network, OsImage, Group, Node, *Device.__subclasses__()):
+    models: tuple[type[StoredObject], ...] = (Cluster, Network, OsImage, Group, Node, *DEVICES)
+    for model in models:
         everything += work.all(model)
     yield from _problems(work, everything)
 
@@ -47,7 +48,7 @@ def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
 def _overlaps(networks: list[Network]) -> Iterator[str]:
     subnets = [(network, subnet) for network in networks for subnet in network.subnets]
     for (one, here), (other, there) in combinations(subnets, 2):
-        if here.family == there.family and here.network.overlaps(there.network):  # type: ignore[arg-type]
+        if here.family == there.family and here.network.overlaps(there.network):
             yield (
                 f"network {one.name}: subnets: {here.network} overlaps {there.network} of network {other.name}; "
                 "accepted is a subnet that no other network covers."

@@ -51,12 +51,13 @@ class Luna:
     def hooks(self) -> "Hooks":
         """The plugins, loaded when they are first needed."""
         from luna_core.hooks import Hooks
+        from luna_core.plugins import Plugins
 
-        return Hooks(self.settings)
+        return Hooks(Plugins(self.settings))
 
     def read(self, operation: Callable[[Work], T]) -> T:
         """What `operation` returns from one consistent view of the cluster."""
-        return self.store.run(lambda transaction: operation(Work(transaction)), write=False)
+        return self.store.run(lambda transaction: operation(Work(transaction, self.keyring)), write=False)
 
     def change(self, operation: Callable[[Work], T], what: str, *, dry_run: bool = False) -> T:
         """Run `operation` and write all its changes with their history entry, or none of them.
@@ -66,16 +67,19 @@ class Luna:
         """
         results: list[T] = []
         try:
-            return self.store.run(lambda transaction: self._attempt(transaction, operation, what, dry_run, results), write=True)
+            return self.store.run(
+                lambda transaction: self._attempt(transaction, operation, what, dry_run, results), write=True
+            )
         except DryRun:
             return results[-1]
         except AlreadyExists as clash:
-            raise AlreadyExists(self.read(lambda work: explain_clash(work, clash))) from None
+            refused = clash
+        raise AlreadyExists(self.read(lambda work: explain_clash(work, refused)))
 
     def _attempt(
         self, transaction: Transaction, operation: Callable[[Work], T], what: str, dry_run: bool, results: list[T]
     ) -> T:
-        work = Work(transaction)
+        work = Work(transaction, self.keyring)
         result = operation(work)
         settle(work)
         refuse_misfits(work)
@@ -105,7 +109,9 @@ def explain_clash(work: Work, clash: AlreadyExists) -> str:
     from luna_core.model import KINDS
 
     holder = next(iter(work.many(KINDS[owner.kind], [owner.id])), None)
-    return f"{title} {value} belongs to {owner.kind} {holder.name if holder else owner.id}; accepted is one that is free."
+    return (
+        f"{title} {value} belongs to {owner.kind} {holder.name if holder else owner.id}; accepted is one that is free."
+    )
 
 
 def _readable_address(value: str) -> str:

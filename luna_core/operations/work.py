@@ -1,6 +1,7 @@
 """One transaction's view of the cluster as objects: reads what is stored, gathers what changes."""
 
 import difflib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +12,7 @@ from luna_core.interfaces import Transaction
 from luna_core.model import KINDS, StoredObject
 from luna_core.model.base import USES
 from luna_core.model.walk import references
+from luna_core.secrets import Keyring
 from luna_core.types import Owner, Record, Write
 
 T = TypeVar("T", bound=StoredObject)
@@ -34,12 +36,14 @@ class Change:
 class Work:
     """Objects read and changed in one transaction. Nothing is written before `writes()` are applied."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, keyring: Keyring) -> None:
         self.transaction = transaction
+        self.keyring = keyring
         self._stored: dict[str, StoredObject] = {}
         self._revisions: dict[str, int] = {}
         self._current: dict[str, StoredObject | None] = {}
         self._names: dict[tuple[str, str], str] = {}
+        self._kinds: dict[str, dict[str, None]] = defaultdict(dict)
         self._complete: set[str] = set()
 
     def find(self, model: type[T], name: str) -> T | None:
@@ -81,7 +85,7 @@ class Work:
             for record in self.transaction.fetch(model.kind):
                 self._keep(model, record)
             self._complete.add(model.kind)
-        found = (self._as(model, one) for one in list(self._current.values()))
+        found = (self._as(model, self._current[one]) for one in self._kinds[model.kind])
         return sorted((one for one in found if one), key=lambda one: natural(one.name))
 
     def put(self, changed: StoredObject) -> None:
@@ -90,6 +94,7 @@ class Work:
         if previous is not None:
             self._names.pop((previous.kind, previous.name), None)
         self._current[changed.id] = changed
+        self._kinds[changed.kind][changed.id] = None
         self._names[changed.kind, changed.name] = changed.id
 
     def remove(self, gone: StoredObject) -> None:
@@ -124,7 +129,7 @@ class Work:
                 id=change.subject.id,
                 revision=self._revisions.get(change.subject.id, 0),
                 body=change.after.body() if change.after else None,
-                keys=tuple(change.after.keys()) if change.after else (),
+                keys=tuple(change.after.unique_keys()) if change.after else (),
             )
             for change in self.changes()
         ]
@@ -134,7 +139,9 @@ class Work:
         for change in self.changes():
             if change.after is None and change.before is not None:
                 self._refuse_used(change.before)
-        wanted = {pair for change in self.changes() if change.after for pair in references(type(change.after), change.after)}
+        wanted = {
+            pair for change in self.changes() if change.after for pair in references(type(change.after), change.after)
+        }
         for kind in sorted({kind for kind, _ in wanted}):
             ids = sorted(identity for of, identity in wanted if of == kind)
             if missing := set(ids) - {one.id for one in self.many(KINDS[kind], ids)}:
@@ -157,6 +164,7 @@ class Work:
             return
         stored = model.load(record.body)
         self._stored[record.id] = self._current[record.id] = stored
+        self._kinds[stored.kind][stored.id] = None
         self._revisions[record.id] = record.revision
         self._names[stored.kind, stored.name] = stored.id
 

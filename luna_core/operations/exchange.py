@@ -1,0 +1,114 @@
+"""The whole cluster as one document: exported, and applied again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from luna_core.errors import BadInput
+from luna_core.model import KINDS, Node, StoredObject
+from luna_core.operations.addresses import settle
+from luna_core.operations.forms import inward, outward
+from luna_core.operations.work import Work
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Given:
+    """One object of a document, before and after its references are resolved."""
+
+    model: type[StoredObject]
+    name: str
+    fields: Mapping[str, Any]
+
+
+def export(work: Work, kinds: Sequence[str] = ()) -> dict[str, Any]:
+    """Every object in its outward form by kind and name; secrets stay encrypted with this cluster's key."""
+    document: dict[str, Any] = {"luna": FORMAT}
+    for kind, model in KINDS.items():
+        objects = work.all(model) if not kinds or kind in kinds else []
+        if objects:
+            forms = {one.name: outward(work, one, mask=False) for one in objects}
+            document[kind] = {name: {key: form[key] for key in form if key != "name"} for name, form in forms.items()}
+    return document
+
+
+def apply(work: Work, document: object, *, prune: bool = False) -> None:
+    """Make the objects of a document, and change those that exist, to be exactly as it says.
+
+    Objects that it doesn't name stay, or go if `prune`. Raises BadInput that names object and field.
+    """
+    given = _parse(document)
+    _announce(work, given)
+    for one in given:
+        target = work.get(one.model, one.name)
+        fields = inward(work, one.model, one.name, one.fields)
+        work.put(one.model.load({**fields, "id": target.id, "name": one.name}))
+    if prune:
+        _prune(work, given)
+    _refuse_lost_addresses(work, given)
+
+
+def _parse(document: object) -> list[Given]:
+    if not isinstance(document, dict) or document.get("luna") != FORMAT:
+        raise BadInput(f"The document has no 'luna: {FORMAT}'; accepted is what 'luna export' writes.")
+    if unknown := [kind for kind in document if kind != "luna" and kind not in KINDS]:
+        raise BadInput(f"The document has {unknown[0]!r}; accepted are {', '.join(KINDS)}.")
+    given = []
+    for kind, model in KINDS.items():
+        objects = document.get(kind) or {}
+        if not isinstance(objects, dict):
+            raise BadInput(f"{kind}: {objects!r} was given; accepted are objects by name.")
+        for name, fields in objects.items():
+            given.append(_given(model, name, fields))
+    return given
+
+
+def _given(model: type[StoredObject], name: object, fields: object) -> Given:
+    values = {} if fields is None else fields
+    if not isinstance(name, str) or not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise BadInput(f"{model.kind} {name}: {fields!r} was given; accepted are fields by name.")
+    if forbidden := {"id", "name"} & set(values):
+        raise BadInput(f"{model.kind} {name}: {min(forbidden)}: accepted is only the name before the colon.")
+    return Given(model, name, values)
+
+
+def _announce(work: Work, given: Sequence[Given]) -> None:
+    """Objects may refer to each other in any order, so each gets its id before any reference is looked up."""
+    for one in given:
+        if work.find(one.model, one.name) is None:
+            stand_in = one.model.new(name=one.name, **_required(one.model))
+            work.put(stand_in)
+
+
+def _required(model: type[StoredObject]) -> dict[str, Any]:
+    stand_ins: dict[str, dict[str, Any]] = {
+        "cluster": {"frontend_addresses": ["0.0.0.0"]},  # noqa: S104 - replaced before anything reads it
+        "osimage": {"path": "/"},
+        "image_version": {"osimage": "", "number": 1, "manifest_sha256": "0" * 64, "size_bytes": 0},
+        "node": {"group": ""},
+        "setting": {"value": None},
+    }
+    return stand_ins.get(model.kind, {})
+
+
+def _prune(work: Work, given: Sequence[Given]) -> None:
+    named = {(one.model, one.name) for one in given}
+    for model in KINDS.values():
+        for stored in work.all(model):
+            if (model, stored.name) not in named:
+                work.remove(stored)
+
+
+def _refuse_lost_addresses(work: Work, given: Sequence[Given]) -> None:
+    """An address for an interface or network that the node doesn't have would vanish without a word."""
+    said = {one.name: work.get(Node, one.name).addresses for one in given if one.model is Node}
+    settle(work)
+    for name, addresses in said.items():
+        kept = set(work.get(Node, name).addresses)
+        for one in addresses:
+            if one not in kept:
+                raise BadInput(
+                    f"node {name}: addresses: {one.address} was given for {one.interface}; accepted are addresses in "
+                    "networks of the node's interfaces, one of each family for each."
+                )

@@ -1,0 +1,53 @@
+"""The outward form of objects, which people and files read and write: names for ids, and no plain secrets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from luna_core.errors import BadInput
+from luna_core.model import KINDS, StoredObject
+from luna_core.model.base import MASK
+from luna_core.model.fields import ENCRYPTED, Reference, Secret
+from luna_core.model.walk import replace
+from luna_core.operations.work import Work
+
+
+def outward(work: Work, stored: StoredObject, *, mask: bool = True) -> dict[str, Any]:
+    """An object's fields as people write them; secrets as `***`, or encrypted as they are stored."""
+    body = replace(type(stored), stored.body(), Reference, lambda mark, one: _name(work, mark.kind, one))
+    if mask:
+        body = replace(type(stored), body, Secret, lambda _, one: MASK)
+    return {key: value for key, value in body.items() if key != "id"}
+
+
+def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What `outward` gave, or an administrator wrote, with ids for names and encrypted secrets.
+
+    Raises BadInput for a name that doesn't exist and a secret that is a mask.
+    """
+
+    def find(mark: Reference, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = work.find(KINDS[mark.kind], value)
+        if found is None:
+            names = ", ".join(one.name for one in work.all(KINDS[mark.kind])[:20])
+            accepted = f"accepted are {names}" if names else f"there is none yet: 'luna {mark.kind} add' makes one"
+            raise BadInput(f"{model.kind} {name}: there is no {mark.kind} {value!r}; {accepted}.")
+        return found.id
+
+    def encrypt(_: Secret, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value == MASK:
+            raise BadInput(
+                f"{model.kind} {name}: {MASK} stands for a secret that was not shown; give the secret itself."
+            )
+        if value.startswith(ENCRYPTED):
+            work.keyring.decrypt(value)
+        return work.keyring.encrypt(value)
+
+    return dict(replace(model, replace(model, dict(fields), Reference, find), Secret, encrypt))
+
+
+def _name(work: Work, kind: str, identity: str) -> str:
+    return work.by_id(KINDS[kind], identity).name

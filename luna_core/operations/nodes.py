@@ -1,0 +1,82 @@
+"""Nodes: many at once, named automatically, selected by hostlists, groups and tags."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from luna_core.errors import BadInput
+from luna_core.hostlist import expand
+from luna_core.model import Group, Node, NodeState, OsImage, Switch
+from luna_core.operations.inherit import Lineages
+from luna_core.operations.objects import add
+from luna_core.operations.work import Work
+
+SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME or @all"
+
+
+def add_nodes(
+    work: Work, names: Sequence[str], fields: Mapping[str, Any], *, ports: Sequence[str] = (), macs: Sequence[str] = ()
+) -> list[Node]:
+    """Make nodes with the same fields; `ports` and `macs`, if given, are theirs in order, one for each.
+
+    Raises BadInput if their numbers differ, and AlreadyExists.
+    """
+    for title, given in (("ports", ports), ("macs", macs)):
+        if given and len(given) != len(names):
+            raise BadInput(
+                f"node {names[0]}…: {len(given)} {title} were given for {len(names)} nodes; accepted is one each."
+            )
+    made = []
+    for index, name in enumerate(names):
+        own: dict[str, Any] = {"port": ports[index]} if ports else {}
+        if macs:
+            own["interfaces"] = {"BOOTIF": {"mac": macs[index]}}
+        made.append(add(work, Node, name, {**fields, **own}))
+    return made
+
+
+def next_names(work: Work, count: int, *, prefix: str, digits: int) -> list[str]:
+    """`count` names made of the prefix and the numbers that follow the highest in use."""
+    if not 0 < count <= 100_000:
+        raise BadInput(f"node: count: {count} was given; accepted is a number from 1 to 100000.")
+    pattern = re.compile(re.escape(prefix) + r"(\d+)")
+    used = [pattern.fullmatch(owner.key.value) for owner in work.owners("name:node", prefix)]
+    highest = max((int(found.group(1)) for found in used if found), default=0)
+    return [f"{prefix}{number:0{digits}d}" for number in range(highest + 1, highest + 1 + count)]
+
+
+def select(work: Work, text: str) -> list[Node]:
+    """The nodes that a hostlist names, in natural order; raises NotFound for one that doesn't exist."""
+    names = expand(text, lambda named: (node.name for node in _named(work, named)))
+    return [work.get(Node, name) for name in names]
+
+
+def states(work: Work) -> dict[str, str]:
+    """The boot state of every node that ever had one, by the node's id."""
+    return {one.id: one.state for one in work.all(NodeState)}
+
+
+def _named(work: Work, named: str) -> Iterable[Node]:
+    title, colon, value = named.partition(":")
+    nodes = work.all(Node)
+    if named in ("all", "*"):
+        return nodes
+    if not colon or title == "group":
+        group = work.get(Group, value or title)
+        lineages = Lineages(work)
+        return [node for node in nodes if group in lineages.of(node.group).groups]
+    if title == "tag":
+        lineages = Lineages(work)
+        return [node for node in nodes if value in lineages.of(node.group).tags(node)]
+    if title == "rack":
+        return [node for node in nodes if node.rack == value]
+    if title == "switch":
+        switch = work.get(Switch, value).id
+        return [node for node in nodes if node.switch == switch]
+    if title == "osimage":
+        image, lineages = work.get(OsImage, value).id, Lineages(work)
+        return [node for node in nodes if lineages.of(node.group).say("osimage", node).value == image]
+    if title == "state":
+        known = states(work)
+        return [node for node in nodes if known.get(node.id, "unknown") == value]
+    raise BadInput(f"hostlist: '@{named}' was given; accepted are {SETS}.")

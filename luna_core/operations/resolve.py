@@ -1,0 +1,132 @@
+"""The facts that plugins, scripts and network services get: everything inherited is worked out, names stand for ids."""
+
+from collections.abc import Mapping
+from ipaddress import ip_interface
+from pathlib import Path
+
+from luna_core import types
+from luna_core.model import ImageVersion, Network, Node, NodeInterface, OsImage, Switch
+from luna_core.operations.inherit import Lineage, Lineages, the_cluster
+from luna_core.operations.nodes import states
+from luna_core.operations.work import Work
+
+
+class Resolver:
+    """Makes facts of objects, each network and group worked out once in a transaction."""
+
+    def __init__(self, work: Work, settings: Mapping[str, types.SettingValue]) -> None:
+        self._work = work
+        self._settings = settings
+        self._lineages = Lineages(work)
+        self._networks: dict[str, types.Network] = {}
+        self._states: dict[str, str] | None = None
+        self._cluster: types.Cluster | None = None
+
+    def cluster(self) -> types.Cluster:
+        """The cluster with all settings."""
+        if self._cluster is None:
+            stored = the_cluster(self._work)
+            self._cluster = types.Cluster(
+                name=stored.name,
+                domain=stored.domain,
+                frontend_addresses=stored.frontend_addresses,
+                nameservers=stored.nameservers,
+                ntp_servers=stored.ntp_servers,
+                settings=self._settings,
+            )
+        return self._cluster
+
+    def network(self, identity: str) -> types.Network:
+        """A network; what it doesn't say of nameservers and time servers, the cluster does."""
+        if identity not in self._networks:
+            stored = self._work.by_id(Network, identity)
+            self._networks[identity] = types.Network(
+                name=stored.name,
+                domain=stored.zone,
+                type=stored.type,
+                subnets=tuple(
+                    types.Subnet(
+                        network=subnet.network,
+                        gateway=subnet.gateway,
+                        dhcp_range=(subnet.dhcp_range.first, subnet.dhcp_range.last) if subnet.dhcp_range else None,
+                    )
+                    for subnet in stored.subnets
+                ),
+                nameservers=stored.nameservers or self.cluster().nameservers,
+                ntp_servers=stored.ntp_servers or self.cluster().ntp_servers,
+                mtu=stored.mtu,
+                vlan=stored.vlan,
+            )
+        return self._networks[identity]
+
+    def node(self, stored: Node) -> types.Node:
+        """A node as it is to boot."""
+        lineage = self._lineages.of(stored.group)
+        image = lineage.say("osimage", stored).value
+        if self._states is None:
+            self._states = states(self._work)
+        return types.Node(
+            id=stored.id,
+            name=stored.name,
+            cluster=self.cluster(),
+            group=lineage.groups[0].name,
+            image=self._work.by_id(OsImage, image).name if image else None,
+            interfaces=tuple(self._interface(stored, name, spec) for name, spec in lineage.interfaces(stored).items()),
+            tags=lineage.tags(stored),
+            switch=self._work.by_id(Switch, stored.switch).name if stored.switch else None,
+            switch_port=stored.port,
+            rack=stored.rack,
+            kernel_arguments=lineage.say("kernel_arguments", stored).value or "",
+            state=self._states.get(stored.id, "unknown"),
+        )
+
+    def image(self, stored: OsImage) -> types.Image:
+        """An osimage."""
+        return types.Image(
+            id=stored.id,
+            name=stored.name,
+            distro=stored.distro,
+            path=Path(stored.path),
+            cluster=self.cluster(),
+            kernel_version=stored.kernel_version,
+            kernel_modules=stored.kernel_modules,
+            dracut_modules=stored.dracut_modules,
+            kernel_arguments=stored.kernel_arguments,
+            options=stored.options,
+        )
+
+    def image_version(self, stored: ImageVersion, directory: Path) -> types.ImageVersion:
+        """A version of an osimage, with the directory that holds its manifest."""
+        return types.ImageVersion(
+            image=self.image(self._work.by_id(OsImage, stored.osimage)),
+            number=stored.number,
+            manifest_sha256=stored.manifest_sha256,
+            directory=directory,
+            size_bytes=stored.size_bytes,
+        )
+
+    def lineage(self, stored: Node) -> Lineage:
+        """Who speaks for a node."""
+        return self._lineages.of(stored.group)
+
+    def _interface(self, node: Node, name: str, spec: NodeInterface) -> types.Interface:
+        return types.Interface(
+            name=name,
+            type=spec.type or "ethernet",
+            mac=spec.mac,
+            addresses=tuple(self._address(one.network, one.address) for one in node.addresses if one.interface == name),
+            dhcp=bool(spec.dhcp),
+            mtu=spec.mtu or next((self.network(one).mtu for one in spec.networks or () if self.network(one).mtu), None),
+            vlan=spec.vlan,
+            parent=spec.parent,
+            members=spec.members or (),
+            bond_mode=spec.bond_mode,
+            options=spec.options or "",
+        )
+
+    def _address(self, network_id: str, address: types.IPAddress) -> types.InterfaceAddress:
+        network = self.network(network_id)
+        subnet = next(one for one in network.subnets if address in one.network)
+        return types.InterfaceAddress(
+            network=network, address=ip_interface(f"{address}/{subnet.network.prefixlen}"), gateway=subnet.gateway
+        )
