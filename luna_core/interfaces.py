@@ -290,20 +290,15 @@ class NetworkService(ABC):
         """
 
     @abstractmethod
-    def service(self, plan: NetworkPlan, directory: Path) -> Service:
-        """How to run the daemon in the foreground on the files in `directory`.
-
-        Example:
-            return Service(name="dnsmasq", command=("dnsmasq", "--keep-in-foreground", "-C", "dnsmasq.conf"))
-        """
-
     def services(self, plan: NetworkPlan, directory: Path) -> Sequence[Service]:
-        """Every daemon that this plan needs; none if there is nothing to serve.
+        """How to run in the foreground, on the files in `directory`, every daemon that this plan needs.
+
+        None if there is nothing to serve. A service that differs from the one before is restarted; one that is the
+        same is sent its `reload_signal` after the files changed.
 
         Example:
-            return [Service(name="kea-dhcp4", command=("kea-dhcp4", "-c", str(directory / "kea-dhcp4.conf")))]
+            return [Service(name="dhcp", command=("dnsmasq", "--keep-in-foreground", "-C", "dnsmasq.conf"))]
         """
-        return (self.service(plan, directory),)
 
 
 DRIVERS: Mapping[str, type[Distro] | type[PowerDriver] | type[Store] | type[NetworkService]] = {

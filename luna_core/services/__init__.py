@@ -1,0 +1,1 @@
+"""DHCP and DNS as generated files, and the processes that `luna serve` keeps running. Public for plugins."""

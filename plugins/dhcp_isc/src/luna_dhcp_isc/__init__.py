@@ -1,0 +1,1 @@
+"""DHCP by ISC dhcpd."""
