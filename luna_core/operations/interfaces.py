@@ -105,7 +105,7 @@ def _all(work: Work, owner: Group | Node) -> dict[str, tuple[str, ...] | None]:
 
 def _put(work: Work, current: T, interfaces: Mapping[str, Any]) -> T:
     fields = inward(work, type(current), current.name, {"interfaces": interfaces})
-    changed = current.changed(**fields)
+    changed: T = current.changed(**fields)  # type: ignore[assignment]  # mypy loses Self in a union
     work.put(changed)
     return changed
 

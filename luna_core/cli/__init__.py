@@ -1,0 +1,1 @@
+"""The `luna` command. Modules here are imported only when their command runs."""

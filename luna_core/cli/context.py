@@ -1,0 +1,92 @@
+"""What commands share: the cluster they work on, options that mean the same everywhere, values from files."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from luna_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from luna_core.operations import Luna
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+output_option = click.option(
+    "-o",
+    "--output",
+    "output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Check everything and show what would change; write nothing."
+)
+
+
+def pass_luna(function: "Callable[Concatenate[Luna, P], R]") -> Callable[P, R]:
+    """Give a command the cluster as its first argument; it is closed when the command ends."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        from luna_core.operations import connect
+
+        ctx = click.get_current_context()
+        luna = ctx.with_resource(connect(why=str(ctx.find_root().params.get("why") or "")))
+        return function(luna, *args, **kwargs)
+
+    return wrapper
+
+
+def read_value(title: str, given: str) -> str:
+    """A text as given: `@FILE` reads a file, `@-` standard input, `@@…` is a text that begins with @, else itself.
+
+    Raises BadInput for a file that can't be read.
+    """
+    if given.startswith("@@"):
+        return given[1:]
+    if not given.startswith("@"):
+        return given
+    try:
+        if given == "@-":
+            return sys.stdin.read()
+        return Path(given[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{title}: {given} can't be read: {error}.") from error
+
+
+class TextParameter(click.ParamType[str]):
+    """A text: literal, `@FILE`, `@-` for standard input, or `edit` to open an editor on the current one."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read what the value stands for; the editor is left to the command, which knows the current text."""
+        return read_value(param.name or "text" if param else "text", value) if isinstance(value, str) else value
+
+
+class SecretParameter(click.ParamType[str]):
+    """A secret: `@FILE`, `@-` for standard input, or `ask`. A literal is refused, for `ps` would show it."""
+
+    name = "@FILE|@-|ask"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read or ask for the secret, without the newline that ends it."""
+        title = param.name or "secret" if param else "secret"
+        if not isinstance(value, str):
+            return value
+        if value == "ask":
+            return click.prompt(
+                title.replace("_", " ").capitalize(), hide_input=True, confirmation_prompt=True, err=True
+            )
+        if not value.startswith("@") or value.startswith("@@"):
+            raise BadInput(
+                f"{title}: a secret on the command line can be seen by everybody; accepted are @FILE, @- and ask."
+            )
+        return read_value(title, value).rstrip("\r\n")

@@ -1,0 +1,146 @@
+"""`luna`: finds the subcommand, runs it, and turns every error into a sentence and an exit status."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from luna_core import __version__
+from luna_core.errors import LunaError
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+
+INTERRUPTED = 130
+
+
+class Core(NamedTuple):
+    """A command of luna's own: where its click command is, and what `luna --help` says of it."""
+
+    load: str
+    help: str
+
+
+COMMANDS: Mapping[str, Core] = {
+    "apply": Core("luna_core.cli.exchange:apply", "Make the cluster as a file says."),
+    "bmcsetup": Core("luna_core.cli.objects:bmcsetup", "How BMCs are set up and used."),
+    "cluster": Core("luna_core.cli.objects:cluster", "The cluster and its defaults."),
+    "completion": Core("luna_core.cli.completion:completion", "Print the completion script of a shell."),
+    "diff": Core("luna_core.cli.history:diff", "Show what a change changed."),
+    "doctor": Core("luna_core.cli.doctor:doctor", "Check that everything is as it should be."),
+    "export": Core("luna_core.cli.exchange:export", "Write the cluster as a file."),
+    "group": Core("luna_core.cli.objects:group", "Nodes that are alike."),
+    "history": Core("luna_core.cli.history:history", "Show who changed what, when and why."),
+    "network": Core("luna_core.cli.network:network", "Networks, their addresses and zones."),
+    "node": Core("luna_core.cli.node:node", "The machines."),
+    "osimage": Core("luna_core.cli.objects:osimage", "Operating system trees that nodes boot."),
+    "otherdev": Core("luna_core.cli.objects:otherdev", "Devices that only need a name and addresses."),
+    "plugin": Core("luna_core.cli.plugin:plugin", "Installed plugins and drivers."),
+    "serve": Core("luna_core.cli.serve:serve", "Run every part of the controller."),
+    "services": Core("luna_core.cli.services:services", "Files of DHCP, DNS and hosts."),
+    "settings": Core("luna_core.cli.settings:settings", "Settings of the cluster and of plugins."),
+    "store": Core("luna_core.cli.store:store", "Where the cluster is kept."),
+    "switch": Core("luna_core.cli.objects:switch", "Ethernet switches that tell where nodes are."),
+    "undo": Core("luna_core.cli.history:undo", "Take a change back."),
+}
+
+
+class Commands(click.Group):
+    """Luna's own commands and those of plugins. A command is imported when it runs, and not for `--help`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, luna's own hiding a plugin's."""
+        return sorted({*COMMANDS, *_plugin_commands(_hooks(ctx))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported; a plugin's is looked for only if luna has none."""
+        found = COMMANDS.get(cmd_name) or _plugin_commands(_hooks(ctx)).get(cmd_name)
+        return _load(found.load) if found else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from what they say of themselves, and name the plugins that could not."""
+        hooks = _hooks(ctx)
+        plugins = {name: command for name, command in _plugin_commands(hooks).items() if name not in COMMANDS}
+        for title, commands in (("Commands", COMMANDS), ("Commands of plugins", plugins)):
+            if commands:
+                with formatter.section(title):
+                    formatter.write_dl([(name, commands[name].help) for name in sorted(commands)])
+        if failed := _failures(hooks):
+            with formatter.section("Left out ('luna plugin list' tells more)"):
+                formatter.write_dl(failed)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="luna")
+@click.option("--why", default="", metavar="TEXT", help="Reason for a change, kept in the history.")
+def cli(why: str) -> None:
+    """Boot clusters of bare-metal nodes from images that they fetch from each other.
+
+    The store is named by LUNA_STORE or /etc/luna/luna.toml. 'luna COMMAND --help' tells of each command.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        done = cli.main(prog_name="luna", standalone_mode=False)
+        sys.stdout.flush()
+        return done if isinstance(done, int) else 0
+    except LunaError as error:
+        if os.environ.get("LUNA_DEBUG"):
+            raise
+        click.echo(f"luna: {error}", err=True)
+        return error.exit_status
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("luna: interrupted; nothing was changed by what had not finished.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the pipe has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _load(path: str) -> click.Command:
+    module, _, attribute = path.partition(":")
+    try:
+        command = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        if os.environ.get("LUNA_DEBUG"):
+            raise
+        raise LunaError(f"The command can't be loaded from {path}: {error!r}.") from error
+    if not isinstance(command, click.Command):
+        raise LunaError(f"{path} is not a click command.")
+    return command
+
+
+def _hooks(ctx: click.Context) -> "Hooks":
+    root = ctx.find_root()
+    if "luna.hooks" not in root.meta:
+        from luna_core.hooks import Hooks
+        from luna_core.plugins import Plugins
+        from luna_core.settings import machine_settings
+
+        root.meta["luna.hooks"] = Hooks(Plugins(machine_settings()))
+    hooks: Hooks = root.meta["luna.hooks"]
+    return hooks
+
+
+def _plugin_commands(hooks: "Hooks") -> dict[str, Core]:
+    answers = (answer.value for answer in hooks.luna_commands())
+    return {command.name: Core(command.load, command.help) for command in answers}
+
+
+def _failures(hooks: "Hooks") -> list[tuple[str, str]]:
+    failed = {one.plugin: one.reason for one in hooks.failures if one.hook == "luna_commands"}
+    failed |= {one.name: one.reason for one in hooks.plugins.records if one.status == "failed"}
+    return sorted(failed.items())

@@ -1,0 +1,155 @@
+"""`luna plugin`: what is installed, what it contributes, what is wrong with it, and a project for a new one."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from luna_core.cli.context import output_option
+from luna_core.cli.output import emit
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+    from luna_core.plugins import PluginRecord
+    from luna_core.settings import MachineSettings
+
+COLUMNS = ("name", "kind", "distribution", "version", "status", "reason")
+
+
+@click.group()
+def plugin() -> None:
+    """Installed plugins and drivers."""
+
+
+@plugin.command("list")
+@output_option
+def list_plugins(output: str) -> None:
+    """List plugins, drop-ins and drivers, and say why one does not work."""
+    from luna_core.settings import machine_settings
+
+    settings = machine_settings()
+    emit([_row(record) for record in _records(settings, _hooks(settings))], COLUMNS, output)
+
+
+@plugin.command()
+@click.argument("name")
+@output_option
+def info(name: str, output: str) -> None:
+    """Show what the plugin, driver or distribution NAME contributes."""
+    from luna_core.settings import machine_settings
+
+    settings = machine_settings()
+    hooks = _hooks(settings)
+    rows = [_row(one) | _contributions(one, hooks) for one in _named(name, _records(settings, hooks))]
+    emit(rows, (*COLUMNS, "hooks", "commands", "settings"), output)
+
+
+@plugin.command()
+@click.argument("name")
+def check(name: str) -> None:
+    """Check that NAME, or a drop-in file given by its path, keeps to luna's rules. Exits with 1 if it doesn't.
+
+    What needs a machine or a network isn't tried: the tests of the plugin do that, with the conformance kit.
+    """
+    from luna_core.settings import machine_settings
+
+    if "/" in name or name.endswith(".py"):
+        records = [_dropped_in(Path(name))]
+    else:
+        settings = machine_settings()
+        records = _named(name, _records(settings, _hooks(settings)))
+    if not all([_report(record) for record in records]):
+        raise SystemExit(1)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(["plugin", "transport", "discovery", "distro", "bmc", "dhcp", "dns"]),
+    default="plugin",
+    show_default=True,
+    help="What it is to be.",
+)
+@click.option("--directory", type=click.Path(path_type=Path), help="Where to write it; luna-KIND-NAME by default.")
+def new(name: str, kind: str, directory: Path | None) -> None:
+    """Write a project for a new plugin NAME, with tests that pass."""
+    from luna_core.scaffold import create
+
+    target = create(name, kind, directory)
+    click.echo(
+        f"Wrote {target}. To install it and run its tests:\n\n  cd {target}\n  pip install -e '.[test]'\n  pytest"
+    )
+
+
+def _hooks(settings: "MachineSettings") -> "Hooks":
+    from luna_core.hooks import Hooks
+    from luna_core.plugins import Plugins
+
+    return Hooks(Plugins(replace(settings, debug=False)))
+
+
+def _records(settings: "MachineSettings", hooks: "Hooks") -> "list[PluginRecord]":
+    from luna_core.drivers import examined
+    from luna_core.interfaces import DRIVERS
+
+    hooks.register()
+    return [*hooks.plugins.records, *(record for group in DRIVERS for record in examined(group, settings))]
+
+
+def _row(record: "PluginRecord") -> dict[str, Any]:
+    return {column: getattr(record, column) for column in COLUMNS} | {"origin": record.origin}
+
+
+def _named(name: str, records: "list[PluginRecord]") -> "list[PluginRecord]":
+    from difflib import get_close_matches
+
+    from luna_core.errors import NotFound
+
+    if found := [record for record in records if name in (record.name, record.distribution)]:
+        return found
+    raise NotFound("plugin", name, get_close_matches(name, [record.name for record in records]))
+
+
+def _contributions(record: "PluginRecord", hooks: "Hooks") -> dict[str, list[str]]:
+    if record.status != "active" or record.kind not in ("plugin", "drop-in"):
+        return {"hooks": [], "commands": [], "settings": []}
+    return {
+        "hooks": hooks.implemented_by(record.name),
+        "commands": [one.value.name for one in hooks.luna_commands() if one.plugin == record.name],
+        "settings": [one.value.name for one in hooks.luna_settings() if one.plugin == record.name],
+    }
+
+
+def _dropped_in(path: Path) -> "PluginRecord":
+    from luna_core.errors import BadInput
+    from luna_core.plugins import PluginRecord, drop_in
+    from luna_core.settings import machine_settings
+
+    if not path.is_file():
+        raise BadInput(f"plugin check: {path} is no file; accepted is a Python file or the name of a plugin.")
+    if path.parent.resolve() == machine_settings().plugin_directory.resolve():
+        return drop_in(path)
+    return PluginRecord(name=path.stem, kind="drop-in", origin=str(path))
+
+
+def _report(record: "PluginRecord") -> bool:
+    click.echo(f"{record.name} ({record.kind} {record.distribution} {record.version}".rstrip() + ")")
+    if record.kind not in ("plugin", "drop-in"):
+        return _tell("It can be imported and is a complete driver.", [record.reason] if record.reason else [])
+    from luna_core.testing.checks import GENERAL_CHECKS, problems
+    from luna_core.testing.subject import Subject
+
+    subject = Subject(record)
+    first, *others = GENERAL_CHECKS
+    passed = _tell(first.__doc__ or "", problems(first, subject))
+    # What can't be loaded has nothing else that could be checked.
+    return passed and all([_tell(one.__doc__ or "", problems(one, subject)) for one in others])
+
+
+def _tell(rule: str, found: list[str]) -> bool:
+    click.echo(f"  {'FAILED' if found else 'ok':8}{rule}")
+    for problem in found:
+        click.echo(f"{'':12}{problem}")
+    return not found
