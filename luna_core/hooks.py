@@ -15,7 +15,7 @@ import pluggy
 from luna_core import hookspecs
 from luna_core.contract import checked, why_refused
 from luna_core.errors import LunaError, PluginError
-from luna_core.plugins import Plugins, explain
+from luna_core.plugins import PluginRecord, Plugins, explain
 from luna_core.types import (
     Answer,
     Check,
@@ -53,6 +53,12 @@ class Hooks:
     def failures(self) -> list[Failure]:
         """Each plugin that failed the last time that it was asked, with the hook and the reason."""
         return list(self._failures.values())
+
+    @property
+    def records(self) -> tuple[PluginRecord, ...]:
+        """Every plugin that was found, with its status after all were imported and registered."""
+        _ = self._manager
+        return self.plugins.records
 
     def implemented_by(self, plugin: str) -> list[str]:
         """The names of the hooks that an active plugin answers."""

@@ -1,19 +1,22 @@
 """`luna plugin`: what is installed, what it contributes, what is wrong with it, and a project for a new one."""
 
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from luna_core.cli.context import output_option
-from luna_core.cli.output import emit
+from luna_core.cli.output import emit, emit_one
+from luna_core.errors import BadInput, LunaError, NotFound
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
     from luna_core.plugins import PluginRecord
     from luna_core.settings import MachineSettings
 
+PLUGIN_KINDS = ("plugin", "drop-in")
 COLUMNS = ("name", "kind", "distribution", "version", "status", "reason")
 
 
@@ -41,8 +44,14 @@ def info(name: str, output: str) -> None:
 
     settings = machine_settings()
     hooks = _hooks(settings)
-    rows = [_row(one) | _contributions(one, hooks) for one in _named(name, _records(settings, hooks))]
-    emit(rows, (*COLUMNS, "hooks", "commands", "settings"), output)
+    records = _records(settings, hooks)
+    rows = [_row(one) | _contributions(one, records, hooks) for one in _named(name, records)]
+    if output != "table":
+        emit(rows, COLUMNS, output)
+        return
+    for number, row in enumerate(rows):
+        click.echo("\n" * bool(number), nl=False)
+        emit_one(row, output)
 
 
 @plugin.command()
@@ -59,8 +68,9 @@ def check(name: str) -> None:
     else:
         settings = machine_settings()
         records = _named(name, _records(settings, _hooks(settings)))
-    if not all([_report(record) for record in records]):
-        raise SystemExit(1)
+    failed = [record.name for record in records if not _report(record)]
+    if failed:
+        raise LunaError(f"{', '.join(failed)} does not keep to luna's rules.")
 
 
 @plugin.command()
@@ -94,8 +104,7 @@ def _records(settings: "MachineSettings", hooks: "Hooks") -> "list[PluginRecord]
     from luna_core.drivers import examined
     from luna_core.interfaces import DRIVERS
 
-    hooks.register()
-    return [*hooks.plugins.records, *(record for group in DRIVERS for record in examined(group, settings))]
+    return [*hooks.records, *(record for group in DRIVERS for record in examined(group, settings))]
 
 
 def _row(record: "PluginRecord") -> dict[str, Any]:
@@ -103,27 +112,25 @@ def _row(record: "PluginRecord") -> dict[str, Any]:
 
 
 def _named(name: str, records: "list[PluginRecord]") -> "list[PluginRecord]":
-    from difflib import get_close_matches
-
-    from luna_core.errors import NotFound
-
     if found := [record for record in records if name in (record.name, record.distribution)]:
         return found
     raise NotFound("plugin", name, get_close_matches(name, [record.name for record in records]))
 
 
-def _contributions(record: "PluginRecord", hooks: "Hooks") -> dict[str, list[str]]:
-    if record.status != "active" or record.kind not in ("plugin", "drop-in"):
-        return {"hooks": [], "commands": [], "settings": []}
+def _contributions(record: "PluginRecord", records: "list[PluginRecord]", hooks: "Hooks") -> dict[str, list[str]]:
+    answers = record.kind in PLUGIN_KINDS and record.status == "active"
+    siblings = [one for one in records if one.kind not in PLUGIN_KINDS and one.distribution == record.distribution]
+    commands = hooks.luna_commands() if answers else ()
+    settings = hooks.luna_settings() if answers else ()
     return {
-        "hooks": hooks.implemented_by(record.name),
-        "commands": [one.value.name for one in hooks.luna_commands() if one.plugin == record.name],
-        "settings": [one.value.name for one in hooks.luna_settings() if one.plugin == record.name],
+        "hooks": hooks.implemented_by(record.name) if answers else [],
+        "commands": [one.value.name for one in commands if one.plugin == record.name],
+        "settings": [one.value.name for one in settings if one.plugin == record.name],
+        "drivers": [f"{one.kind} {one.name}" for one in siblings if record.distribution],
     }
 
 
 def _dropped_in(path: Path) -> "PluginRecord":
-    from luna_core.errors import BadInput
     from luna_core.plugins import PluginRecord, drop_in
     from luna_core.settings import machine_settings
 
@@ -136,16 +143,17 @@ def _dropped_in(path: Path) -> "PluginRecord":
 
 def _report(record: "PluginRecord") -> bool:
     click.echo(f"{record.name} ({record.kind} {record.distribution} {record.version}".rstrip() + ")")
-    if record.kind not in ("plugin", "drop-in"):
+    if record.kind not in PLUGIN_KINDS:
         return _tell("It can be imported and is a complete driver.", [record.reason] if record.reason else [])
     from luna_core.testing.checks import GENERAL_CHECKS, problems
     from luna_core.testing.subject import Subject
 
-    subject = Subject(record)
+    subject = Subject(replace(record, status="active", reason="") if record.status == "disabled" else record)
     first, *others = GENERAL_CHECKS
-    passed = _tell(first.__doc__ or "", problems(first, subject))
     # What can't be loaded has nothing else that could be checked.
-    return passed and all([_tell(one.__doc__ or "", problems(one, subject)) for one in others])
+    if not _tell(first.__doc__ or "", problems(first, subject)):
+        return False
+    return [_tell(rule.__doc__ or "", problems(rule, subject)) for rule in others].count(False) == 0
 
 
 def _tell(rule: str, found: list[str]) -> bool:

@@ -48,7 +48,9 @@ class DistroContract:
         for kernel in kernels:
             assert kernel.release
             assert (tree / kernel.path.relative_to("/")).is_file()
-        assert not distro.kernels(tmp_path)
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        assert not distro.kernels(empty)
 
     def test_the_initramfs_goes_where_it_is_asked_to(self, distro: Distro, tree: Path, image: Image) -> None:
         """A command of words, one of them the output file."""
