@@ -4,7 +4,7 @@
 
 # Only by name: a machine that isn't a node of luna must not get this into its own initramfs.
 check() {
-    require_binaries ip curl tar zstd || return 1
+    require_binaries ip curl tar || return 1
     return 255
 }
 
@@ -32,7 +32,7 @@ installkernel() {
 luna_install_programs() {
     inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mv readlink rm rmdir sed setsid sh sleep sort stat sync tail tar tee touch \
-        tr true umount uname wc zstd
+        tr true umount uname wc
     inst_multiple -o blkid blockdev busybox dmesg gzip ipmitool less lsblk mkfs.ext4 mkfs.vfat mkfs.xfs mkswap ps \
         sfdisk swapon wipefs
     # glibc loads these at run time, so that no list of dependencies names them.
@@ -44,26 +44,31 @@ luna_install_sshd() {
     inst_multiple -o sshd ssh-keygen /usr/lib/openssh/sshd-session /usr/lib/openssh/sshd-auth \
         /usr/libexec/openssh/sshd-session /usr/libexec/openssh/sshd-auth
     grep -qs '^sshd:' "${initdir:?}/etc/passwd" || echo 'sshd:x:74:74::/run/sshd:/sbin/nologin' >> "$initdir/etc/passwd"
-    # The initramfs is served to whoever asks: the image's password hash has no place in it.
-    sed -i 's/^root:[^:]*:/root:*:/' "$initdir/etc/passwd"
-    echo 'root:*:19000:0:99999:7:::' > "$initdir/etc/shadow"
-    chmod 600 "$initdir/etc/shadow"
+    # The initramfs is served to whoever asks: no password of the image's, and no empty one either.
+    sed -i '/^root:/d' "$initdir/etc/passwd"
+    echo 'root:*:0:0::/root:/bin/sh' >> "$initdir/etc/passwd"
+    if [ -e "$initdir/etc/shadow" ]; then sed -i '/^root:/d' "$initdir/etc/shadow"; fi
 }
 
 install() {
     luna_install_programs
     luna_install_sshd
     for luna_name in luna-lib luna-agent luna-network luna-rescue luna-udhcpc; do
-        inst_script "${moddir:?}/$luna_name.sh" "/usr/lib/luna/$luna_name.sh"
+        inst_simple "${moddir:?}/$luna_name.sh" "/usr/lib/luna/$luna_name.sh"
     done
     inst_simple "$moddir/sshd_config" /usr/lib/luna/sshd_config
     for luna_name in reboot poweroff; do
-        inst_script "$moddir/luna-power.sh" "/usr/sbin/$luna_name"
+        # dracut may have linked these to systemctl.
+        rm -f "$initdir/usr/sbin/$luna_name"
+        inst_simple "$moddir/luna-power.sh" "/usr/sbin/$luna_name"
     done
+    chmod 755 "$initdir/usr/sbin/reboot" "$initdir/usr/sbin/poweroff" "$initdir/usr/lib/luna/luna-udhcpc.sh"
     inst_hook cmdline 20 "$moddir/luna-cmdline.sh"
     inst_hook initqueue/finished 20 "$moddir/luna-finished.sh"
     inst_hook mount 10 "$moddir/luna-mount.sh"
     # tar and not cp: /lib and its like are symbolic links in the initramfs.
     tar -C "$moddir/root" -cf - . | tar -C "$initdir" --keep-directory-symlink --no-overwrite-dir -xf -
     dracut_need_initqueue
+    # dracut goes on without a module that it can't install; this is how luna sees that it did not.
+    : > "$moddir/installed"
 }

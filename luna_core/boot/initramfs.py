@@ -1,0 +1,114 @@
+"""The initramfs that a node boots: dracut run inside the image's tree, with luna's module and the node runtime.
+
+Everything is mounted in a namespace of its own that ends with dracut, so that nothing stays behind even if luna is
+killed; and the tree is read-only meanwhile, so that making an initramfs never changes an image.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.errors import BadInput, CommandFailed
+from luna_core.interfaces import Distro
+from luna_core.run import run
+from luna_core.types import DracutModule, Image, InitrdFile, Kernel
+
+_MODULES = "usr/lib/dracut/modules.d"
+_SCRATCH = "/var/tmp"  # noqa: S108 - inside the tree, where a private directory is mounted on it
+_IN_NAMESPACE = """
+set -e
+exec 2>&1
+tree=$1 work=$2
+shift 2
+mount --bind "$tree" "$tree"
+mount -o remount,bind,ro "$tree"
+mount -t proc proc "$tree/proc"
+mount --rbind /sys "$tree/sys"
+mount --rbind /dev "$tree/dev"
+mount --bind "$work/modules.d" "$tree/usr/lib/dracut/modules.d"
+for directory in tmp var/tmp run; do mount --bind "$work/scratch" "$tree/$directory"; done
+exec chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
+"""
+
+
+def build_initramfs(
+    tree: Path,
+    distro: Distro,
+    image: Image,
+    kernel: Kernel,
+    output: Path,
+    files: Iterable[InitrdFile | DracutModule] = (),
+    *,
+    runtime_cache: Path,
+    tls: bool = False,
+) -> None:
+    """Write the initramfs for `kernel` of the tree to `output`; a failure leaves what was there.
+
+    `files` are the answers to luna_initrd_files. Raises BadInput for one that can't be placed, CommandFailed with
+    dracut's last lines. Needs root.
+    """
+    answers = list(files)
+    plain = [one for one in answers if isinstance(one, InitrdFile)]
+    python = [file for file in plain if PurePosixPath(file.destination).is_relative_to(PYTHON_DIRECTORY)]
+    if not (tree / _MODULES).is_dir():
+        raise BadInput(f"osimage {image.name}: its tree {tree} has no dracut (no {_MODULES}); install it there.")
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".initramfs-") as name:
+        work = Path(name)
+        (work / "scratch").mkdir(mode=0o700)
+        shutil.copytree(tree / _MODULES, work / "modules.d", symlinks=True)
+        module = _place_module(work / "modules.d")
+        shutil.copytree(build_runtime(runtime_cache, python, tls=tls), module / "root", symlinks=True)
+        _place_files(module / "root", [file for file in plain if file not in python])
+        _place_dracut_modules(module, [one for one in answers if isinstance(one, DracutModule)])
+        command = distro.initramfs_command(image, kernel, f"{_SCRATCH}/initramfs")
+        said = _run_in_tree(tree, work, command)
+        if not (work / "scratch/initramfs").exists() or not (module / "installed").exists():
+            last = "\n".join(said.strip().splitlines()[-20:])
+            raise CommandFailed(f"dracut made no initramfs with luna's module in {tree}:\n{last}")
+        (work / "scratch/initramfs").chmod(0o644)
+        os.replace(work / "scratch/initramfs", output)
+
+
+def _place_module(modules: Path) -> Path:
+    module = modules / "95luna"
+    shutil.rmtree(module, ignore_errors=True)
+    shutil.copytree(Path(__file__).parent / "dracut/95luna", module)
+    return module
+
+
+def _place_files(root: Path, files: Iterable[InitrdFile]) -> None:
+    for file in files:
+        place = PurePosixPath(file.destination)
+        if not place.is_absolute() or ".." in place.parts:
+            raise BadInput(f"initrd file {file.source}: destination {file.destination!r} is not an absolute path.")
+        destination = root / place.relative_to("/")
+        if destination.exists():
+            raise BadInput(f"initrd file {file.source}: something else is already placed at {file.destination}.")
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.source, destination)
+        destination.chmod(file.mode)
+
+
+def _place_dracut_modules(module: Path, extra: Iterable[DracutModule]) -> None:
+    names = []
+    for one in extra:
+        found = re.fullmatch(r"\d\d([\w-]+)", one.directory.name)
+        if not found or (module.parent / one.directory.name).exists():
+            raise BadInput(
+                f"dracut module {one.directory}: {one.directory.name!r} was given; accepted is two digits and a name, "
+                "as in 90raidctl, that the image's own dracut doesn't have."
+            )
+        shutil.copytree(one.directory, module.parent / one.directory.name)
+        names.append(found[1])
+    (module / "requires").write_text("".join(f"{name}\n" for name in names))
+
+
+def _run_in_tree(tree: Path, work: Path, command: Iterable[str]) -> str:
+    # The death of luna is the death of unshare, and that of unshare ends dracut, and with it the mounts.
+    with_luna = ["setpriv", "--pdeathsig", "KILL"]
+    namespace = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+    return run([*with_luna, *namespace, "sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command])

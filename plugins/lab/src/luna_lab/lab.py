@@ -1,0 +1,100 @@
+"""A lab: a network of its own with a controller's address on it, and machines. What serves them is not its business."""
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
+from types import TracebackType
+
+from luna_core.errors import BadInput, LunaError
+from luna_core.run import run
+from luna_lab import ssh, state
+from luna_lab.events import Event, Events
+from luna_lab.machine import Machine, MachinePlan
+
+CONTROLLER = IPv4Interface("10.141.255.254/16")
+CONTROLLER_IPV6 = IPv6Interface("fd00:6c75:6e61::1/64")
+_MOST_NODES = 200
+
+
+class Lab:
+    """A virtual cluster. As a context manager it is made on entering and removed on leaving.
+
+    `name` is by default this process's number; `link_mbit` holds every link to that rate; `listener` is called with
+    each event, from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: int = 1,
+        name: str | None = None,
+        memory_mb: int = 1024,
+        uefi: bool = False,
+        link_mbit: int | None = None,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        if not 1 <= nodes <= _MOST_NODES:
+            raise BadInput(f"lab: {nodes} nodes were asked for; accepted are 1 to {_MOST_NODES}.")
+        self.name = name or str(os.getpid())
+        self.events = Events(listener)
+        self._link_mbit = link_mbit
+        self._plans = [_plan(number, memory_mb, uefi) for number in range(1, nodes + 1)]
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.machines: Sequence[Machine] = ()
+
+    def __enter__(self) -> "Lab":
+        if os.geteuid():
+            raise LunaError("A lab needs root, for network namespaces and taps.")
+        state.sweep()
+        self._state = state.claim(self.name, {plan.name: str(plan.address.ip) for plan in self._plans})
+        self.namespace = self._state.namespace
+        self.directory = self._state.directory
+        try:
+            ssh.make_key(self.directory)
+            addresses = (str(CONTROLLER), str(CONTROLLER_IPV6))
+            self.namespace.create(addresses, len(self._plans), self._link_mbit)
+        except BaseException:
+            state.remove(self._state)
+            raise
+        self.machines = [Machine(plan, self.namespace, self.directory, self.events) for plan in self._plans]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for machine in self.machines:
+            machine.stop()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        state.remove(self._state)
+
+    @property
+    def public_key(self) -> Path:
+        """The public ssh key that nodes are to accept."""
+        return self.directory / f"{ssh.KEY}.pub"
+
+    def spawn(self, name: str, *command: str | Path) -> "subprocess.Popen[bytes]":
+        """Start a program in the lab's network that ends with it; its output is in the file `NAME.log`."""
+        with (self.directory / f"{name}.log").open("wb") as log:
+            process = self.namespace.spawn(*command, stdout=log.fileno())
+        self._processes.append(process)
+        return process
+
+    def on_node(self, machine: Machine, command: str, *, timeout_s: float = 300.0) -> str:
+        """Run a shell command as root on a node by ssh, and return its output. Raises CommandFailed."""
+        address = str(machine.plan.address.ip)
+        return run(self.namespace.command(*ssh.command(self.directory, address), command), timeout_s=timeout_s)
+
+
+def _plan(number: int, memory_mb: int, uefi: bool) -> MachinePlan:
+    return MachinePlan(
+        number=number,
+        name=f"node{number:03}",
+        mac=f"52:54:00:6c:{number >> 8:02x}:{number & 255:02x}",
+        address=IPv4Interface((CONTROLLER.network.network_address + number, CONTROLLER.network.prefixlen)),
+        memory_mb=memory_mb,
+        uefi=uefi,
+    )

@@ -1,0 +1,102 @@
+"""One virtual machine: how QEMU is started, and its serial console."""
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from luna_core.errors import LunaError
+from luna_lab.events import ENDED, Events
+from luna_lab.namespace import Namespace
+
+# Debian's and Fedora's places.
+_FIRMWARE = (
+    ("/usr/share/OVMF", "OVMF_CODE.fd", "OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf", "OVMF_CODE.fd", "OVMF_VARS.fd"),
+)
+_TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc|[\x00-\x08\x0b-\x1f]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachinePlan:
+    """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1)."""
+
+    number: int
+    name: str
+    mac: str
+    address: IPv4Interface
+    memory_mb: int
+    uefi: bool
+    cpu: str = "qemu64"
+
+
+class Machine:
+    """A virtual machine of a lab. Its serial console is a source of events, under its name, and a file."""
+
+    def __init__(self, plan: MachinePlan, namespace: Namespace, directory: Path, events: Events) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.console = directory / f"{plan.name}.console"
+        self._namespace = namespace
+        self._directory = directory
+        self._events = events
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its QEMU runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, extra: Sequence[str] = ()) -> None:
+        """Power it on; `extra` are further arguments for QEMU. It ends with the thread that called this."""
+        if self.running:
+            return
+        firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
+        command = [*_command(self.plan), *firmware, *extra]
+        self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
+        self._events.add(self.name, "the machine starts")
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Pull the plug; returns when QEMU is gone."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout  # noqa: S101 - tells the type checker what PIPE means
+        with self.console.open("ab") as console:
+            for line in process.stdout:
+                console.write(line)
+                console.flush()
+                if text := _TERMINAL_CONTROL.sub(b"", line).decode(errors="replace").strip():
+                    self._events.add(self.name, text)
+        self._events.add(self.name, ENDED)
+
+
+def _command(plan: MachinePlan) -> list[str]:
+    # graphics=off makes SeaBIOS and iPXE talk on the serial port; OVMF does so anyway. Without KVM one virtual CPU is
+    # as fast as two, and the oldest CPU model the fastest.
+    option_rom = ",romfile=" if plan.uefi else ""
+    return [
+        *("qemu-system-x86_64", "-name", plan.name, "-machine", "q35" if plan.uefi else "q35,graphics=off"),
+        *("-accel", "tcg,thread=multi,tb-size=128", "-cpu", plan.cpu, "-smp", "1", "-m", str(plan.memory_mb)),
+        *("-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-device", "virtio-rng-pci"),
+        # A machine that found no boot server asks again, as on a rack with a server that is late.
+        *("-boot", "reboot-timeout=5000"),
+        *("-netdev", f"tap,id=n0,ifname=tap{plan.number},script=no,downscript=no"),
+        *("-device", f"virtio-net-pci,netdev=n0,mac={plan.mac},bootindex=1{option_rom}"),
+    ]
+
+
+def _firmware(nvram: Path) -> list[str]:
+    for directory, code, variables in _FIRMWARE:
+        if Path(directory, code).exists():
+            shutil.copyfile(Path(directory, variables), nvram)
+            drives = (f"unit=0,readonly=on,file={directory}/{code}", f"unit=1,file={nvram}")
+            return [word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")]
+    raise LunaError(f"No UEFI firmware in {' or '.join(place[0] for place in _FIRMWARE)}: install the package ovmf.")

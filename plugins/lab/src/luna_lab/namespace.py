@@ -1,0 +1,104 @@
+"""A network namespace with a bridge and taps in it (ip-netns(8)): nothing in it reaches the machine's own network."""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from luna_core.errors import CommandFailed, LunaError
+from luna_core.run import run
+
+BRIDGE = "br0"
+_CLONE_NEWNET = 0x40000000
+_GONE_WITHIN_S = 10.0
+
+
+class Namespace:
+    """A named network namespace."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def create(self, addresses: Sequence[str], taps: int, link_mbit: int | None) -> None:
+        """Make it with `br0`, which holds `addresses` (with prefix lengths), and `tap1` to `tapN` on the bridge.
+
+        With `link_mbit`, what arrives at each node and what leaves the controller is held to that rate.
+        """
+        run(["ip", "netns", "add", self.name])
+        run(self.command("ip", "-batch", "-"), stdin="\n".join(_links(addresses, taps)))
+        if link_mbit:
+            limits = [_limit(name, link_mbit) for name in [BRIDGE, *(f"tap{n}" for n in range(1, taps + 1))]]
+            run(self.command("tc", "-batch", "-"), stdin="\n".join(limits))
+
+    def command(self, *words: str | Path) -> list[str | Path]:
+        """The command line that runs `words` in the namespace; the process that is started becomes that program."""
+        return ["ip", "netns", "exec", self.name, *words]
+
+    def spawn(self, *words: str | Path, stdout: int) -> "subprocess.Popen[bytes]":
+        """Start a program in the namespace that ends when the calling *thread* does, however that ends."""
+        # setpriv(1), not preexec_fn, which is unsafe in a program with threads.
+        command = ["setpriv", "--pdeathsig", "KILL", *self.command(*words)]
+        return subprocess.Popen(  # noqa: S603 - a list, so no shell reads it
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT
+        )
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Move the calling thread in, as setns(2) does: sockets that it opens belong to the namespace for good."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        target = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            _enter(target)
+            yield
+        finally:
+            _enter(own)
+            os.close(target)
+            os.close(own)
+
+    def delete(self) -> None:
+        """Kill every process in it, and remove it; harmless if it doesn't exist."""
+        if not Path("/run/netns", self.name).exists():
+            return
+        _kill([int(pid) for pid in run(["ip", "netns", "pids", self.name]).split()])
+        with suppress(CommandFailed):
+            run(["ip", "netns", "delete", self.name])
+
+
+def _links(addresses: Sequence[str], taps: int) -> Iterator[str]:
+    yield "link set lo up"
+    yield f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0"
+    for address in addresses:
+        yield f"address add {address} dev {BRIDGE}" + (" nodad" if ":" in address else "")
+    yield f"link set {BRIDGE} up"
+    for number in range(1, taps + 1):
+        yield f"tuntap add dev tap{number} mode tap"
+        yield f"link set tap{number} master {BRIDGE}"
+        yield f"link set tap{number} up"
+
+
+def _limit(name: str, link_mbit: int) -> str:
+    # tc-tbf(8): the burst must hold what passes between two timer interrupts, 4 ms at HZ=250.
+    burst_bytes = max(65536, link_mbit * 1_000_000 // 8 // 100)
+    return f"qdisc add dev {name} root tbf rate {link_mbit}mbit burst {burst_bytes} latency 50ms"
+
+
+def _enter(namespace: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNET):
+        raise LunaError(f"can't enter the lab's network namespace: {os.strerror(ctypes.get_errno())}")
+
+
+def _kill(pids: Sequence[int]) -> None:
+    until_s = time.monotonic() + _GONE_WITHIN_S
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                select.select([handle], [], [], max(0.0, until_s - time.monotonic()))
+            finally:
+                os.close(handle)

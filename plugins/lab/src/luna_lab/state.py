@@ -1,0 +1,112 @@
+"""What is known of the labs on this machine, so that another process can find, enter and remove them."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from luna_core.errors import BadInput, NotFound
+from luna_lab.namespace import Namespace
+
+DIRECTORY = Path("/run/luna-lab")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabState:
+    """A lab: the process that holds it (`pid`, and when that started, in clock ticks) and its nodes' addresses."""
+
+    name: str
+    pid: int
+    pid_started: int
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return DIRECTORY / self.name
+
+    @property
+    def namespace(self) -> Namespace:
+        """Its network."""
+        return Namespace(f"luna-lab-{self.name}")
+
+    @property
+    def held(self) -> bool:
+        """Whether the process that made it still runs."""
+        return process_started(self.pid) == self.pid_started
+
+
+def process_started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc(5), field 22 of stat); None if there is none."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return None
+
+
+def claim(name: str, nodes: Mapping[str, str]) -> LabState:
+    """Record a new lab, held by this process, before anything of it exists. Raises BadInput if there is one."""
+    state = LabState(name=name, pid=os.getpid(), pid_started=process_started(os.getpid()) or 0, nodes=nodes)
+    try:
+        state.directory.mkdir(parents=True, mode=0o755)
+    except FileExistsError:
+        raise BadInput(f"lab {name}: there is one of that name; 'luna lab down {name}' removes it.") from None
+    partial = state.directory / "state.partial"
+    partial.write_text(json.dumps(asdict(state)))
+    partial.rename(state.directory / "state.json")
+    return state
+
+
+def labs() -> Sequence[LabState]:
+    """Every lab on this machine, by name; those that nobody holds any more included."""
+    found = []
+    for path in sorted(DIRECTORY.glob("*/state.json")):
+        with suppress(FileNotFoundError):
+            found.append(LabState(**json.loads(path.read_text())))
+    return found
+
+
+def find(name: str | None) -> LabState:
+    """The lab of that name, or the only one. Raises NotFound or BadInput."""
+    known = labs()
+    if name is None and len(known) != 1:
+        names = ", ".join(state.name for state in known) or "none"
+        raise BadInput(f"lab: no name was given, which is accepted if there is just one lab; there are: {names}.")
+    for state in known:
+        if name in (None, state.name):
+            return state
+    raise NotFound("lab", str(name))
+
+
+def remove(state: LabState) -> None:
+    """Stop whoever holds the lab, every process in it, and remove its network and files."""
+    if state.held and state.pid != os.getpid():
+        _stop(state.pid)
+    state.namespace.delete()
+    shutil.rmtree(state.directory, ignore_errors=True)
+
+
+def sweep() -> Sequence[str]:
+    """Remove the labs that nobody holds, and return their names."""
+    left = [state for state in labs() if not state.held]
+    for state in left:
+        remove(state)
+    return [state.name for state in left]
+
+
+def _stop(pid: int) -> None:
+    import select
+
+    with suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+            if not select.select([handle], [], [], 15.0)[0]:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                select.select([handle], [], [], 5.0)
+        finally:
+            os.close(handle)
