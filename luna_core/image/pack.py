@@ -1,0 +1,156 @@
+"""A tree → an image version: scan, cut, build and compress on all cores, publish in one step."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final
+
+from luna_core.errors import BadInput, LunaError
+from luna_core.image.cut import SHARD_BYTES, Item, cut, items
+from luna_core.image.scan import Entry, Scan, scan
+from luna_core.image.shard import TreeChanged
+from luna_core.image.shelf import LEVEL, Shelf, write_shards
+from luna_core.image.versions import load_version, locked, publish, sync, unfinished
+from luna_core.node.manifest import MANIFEST_NAME, Kind, Manifest, Package, Shard
+
+_ATTEMPTS: Final = 3
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is to be packed. `kernel` and `initramfs` are files of the controller, `excludes` and `emptied` patterns.
+
+    Paths that match `excludes` are left out with all below them; files that match `emptied` are packed without content.
+    """
+
+    image: str
+    tree: Path
+    distro: str
+    kernel_release: str
+    kernel: Path
+    initramfs: Path
+    packages: Sequence[Package] = ()
+    excludes: Sequence[str] = ()
+    emptied: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A packed version. `new_bytes` is what it added to the disk; `left_out` says what an image can't hold, by name."""
+
+    directory: Path
+    manifest_sha256: str
+    manifest: Manifest
+    new_bytes: int
+    left_out: tuple[str, ...]
+
+
+def pack(
+    source: Source,
+    versions: Path,
+    *,
+    previous: Path | None = None,
+    progress: Progress = lambda done_bytes, total_bytes, phase: None,
+    level: int = LEVEL,
+    shard_bytes: int = SHARD_BYTES,
+    workers: int | None = None,
+) -> Packed:
+    """Freeze a tree into a version below `versions`; what `previous`, a version, has already is shared with it.
+
+    The same tree gives the same version. However this ends, `versions` holds the complete new version or none of it.
+    `progress` is called from several threads with bytes done, bytes in all and the phase in words.
+    Raises BadInput for a missing source, TreeChanged if the tree doesn't keep still, Conflict if another pack is going
+    on there, LunaError if the disk is too full or something can't be read, each by name.
+    """
+    for path in (source.tree, source.kernel, source.initramfs):
+        if not path.exists():
+            raise BadInput(f"image {source.image}: {path} does not exist.")
+    with locked(versions), unfinished(versions) as work:
+        shelf = Shelf(work, level, previous, load_version(previous) if previous else None)
+        found, shards = _steady(source, shelf, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
+        progress(0, 0, "publishing")
+        manifest = _manifest(source, shelf, found, shards)
+        new_bytes = shelf.keep_only([manifest.kernel, manifest.initramfs, *shards])
+        (work / MANIFEST_NAME).write_bytes(manifest.to_bytes())
+        for path in (work / MANIFEST_NAME, shelf.directory, work):
+            sync(path)
+        directory = publish(work, manifest.sha256)
+    return Packed(
+        directory=directory,
+        manifest_sha256=manifest.sha256,
+        manifest=manifest,
+        new_bytes=new_bytes,
+        left_out=tuple(found.left_out),
+    )
+
+
+def _steady(
+    source: Source, shelf: Shelf, progress: Progress, shard_bytes: int, workers: int
+) -> tuple[Scan, tuple[Shard, ...]]:
+    """Pack until the tree was the same before and after; what was compressed before is not compressed again."""
+    changed = LunaError("")
+    for _ in range(_ATTEMPTS):
+        progress(0, 0, "scanning")
+        found = scan(source.tree, source.excludes, source.emptied)
+        try:
+            groups = _groups(source.tree, found, shard_bytes)
+            _check_space(shelf, source, groups)
+            shards = write_shards(shelf, source.tree, groups, progress, workers)
+            _check_unchanged(found, scan(source.tree, source.excludes, source.emptied))
+        except TreeChanged as error:
+            changed = error
+            continue
+        return found, shards
+    raise changed
+
+
+def _groups(tree: Path, found: Scan, shard_bytes: int) -> list[tuple[Kind, list[Item]]]:
+    entries = {Kind.DIRECTORIES: found.directories, Kind.FILES: found.files, Kind.LINKS: found.links}
+    return [
+        (kind, group) for kind, some in entries.items() for group in cut(items(tree, some, shard_bytes), shard_bytes)
+    ]
+
+
+def _check_space(shelf: Shelf, source: Source, groups: Sequence[tuple[Kind, Sequence[Item]]]) -> None:
+    """Refuse beforehand what can't fit; how much is shared with the previous version can only be guessed."""
+    boot_bytes = source.kernel.stat().st_size + source.initramfs.stat().st_size
+    expected = boot_bytes + sum(item.weight for _, group in groups for item in group)
+    needed = max(expected - shelf.known_bytes, expected // 10)
+    free = shutil.disk_usage(shelf.directory).free
+    if free < needed:
+        raise LunaError(
+            f"image {source.image}: the version needs about {needed >> 20} MiB in {shelf.directory.parent.parent}, "
+            f"and {free >> 20} MiB are free."
+        )
+
+
+def _check_unchanged(before: Scan, after: Scan) -> None:
+    pairs = zip_longest(before.directories + before.files + before.links, after.directories + after.files + after.links)
+    for old, new in pairs:
+        if old is None or new is None or _signature(old) != _signature(new):
+            raise TreeChanged((old or new).path)
+
+
+def _signature(entry: Entry) -> tuple[bytes, ...] | tuple[object, ...]:
+    status = entry.stat
+    return entry.path, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _manifest(source: Source, shelf: Shelf, found: Scan, shards: tuple[Shard, ...]) -> Manifest:
+    kernel = shelf.add_boot_file("kernel", source.kernel)
+    initramfs = shelf.add_boot_file("initramfs", source.initramfs)
+    return Manifest(
+        image=source.image,
+        distro=source.distro,
+        kernel_release=source.kernel_release,
+        kernel=kernel,
+        initramfs=initramfs,
+        shards=shards,
+        packages=tuple(sorted(source.packages, key=lambda one: (one.name, one.version))),
+        entries=len(found.directories) + len(found.files) + len(found.links),
+        level=shelf.level,
+    )

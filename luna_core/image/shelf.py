@@ -1,0 +1,117 @@
+"""The files of a version that is being packed: written once, and shared with the previous version if possible."""
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+from luna_core.image.cut import Item
+from luna_core.image.shard import build
+from luna_core.image.versions import sha256_of, sync
+from luna_core.node.manifest import BootFile, Kind, Manifest, Shard
+
+LEVEL: Final = 9
+
+
+class Shelf:
+    """Where a version's files go. `known_bytes` is the size of the previous version's shards that can be shared.
+
+    A shard is known by its content before compression, so that it keeps its bytes when another zstd comes along.
+    """
+
+    def __init__(self, work: Path, level: int, previous: Path | None, manifest: Manifest | None) -> None:
+        self.work = work
+        self.level = level
+        self.directory = work / "shards"
+        self.directory.mkdir(mode=0o755)
+        self._previous = previous
+        self._old_boot = {file.sha256: file for file in (manifest.kernel, manifest.initramfs)} if manifest else {}
+        self._known: dict[str, Shard] = {}
+        if manifest and manifest.level == level:
+            self._known = {shard.unpacked_sha256: shard for shard in manifest.shards}
+        self.known_bytes = sum(shard.size_bytes for shard in self._known.values())
+
+    def add_shard(self, kind: Kind, archive: bytes) -> Shard:
+        """Compress an archive into a file, or share the one that has it already. Several threads may call this."""
+        digest = hashlib.sha256(archive).hexdigest()
+        known = self._known.get(digest)
+        if known and known.kind is kind and self._share(known):
+            return known
+        packed = zstandard.ZstdCompressor(level=self.level, write_content_size=True).compress(archive)
+        sha256 = hashlib.sha256(packed).hexdigest()
+        shard = Shard(
+            name=f"shards/{sha256}.tar.zst",
+            kind=kind,
+            sha256=sha256,
+            size_bytes=len(packed),
+            unpacked_sha256=digest,
+            unpacked_bytes=len(archive),
+        )
+        path = self.work / shard.name
+        path.write_bytes(packed)
+        path.chmod(0o644)
+        sync(path)
+        self._known[digest] = shard
+        return shard
+
+    def add_boot_file(self, name: str, source: Path) -> BootFile:
+        """Copy the kernel or the initramfs, or share the previous version's if it is the same."""
+        old = self._old_boot.get(sha256_of(source))
+        if old and old.name == name and self._share(old):
+            return old
+        path = self.work / name
+        shutil.copyfile(source, path)
+        path.chmod(0o644)
+        sync(path)
+        return BootFile(name=name, sha256=sha256_of(path), size_bytes=path.stat().st_size)
+
+    def keep_only(self, files: Iterable[Shard | BootFile]) -> int:
+        """Delete what an attempt left that wasn't the last; returns the bytes that no other version has."""
+        names = {file.name for file in files}
+        for path in self.directory.iterdir():
+            if str(path.relative_to(self.work)) not in names:
+                path.unlink()
+        statuses = [(self.work / name).stat() for name in names]
+        return sum(status.st_size for status in statuses if status.st_nlink == 1)
+
+    def _share(self, file: Shard | BootFile) -> bool:
+        """Whether the file is there now: from an earlier attempt, or linked from a previous version that is sound."""
+        path = self.work / file.name
+        if path.exists():
+            return True
+        try:
+            if self._previous is None or sha256_of(self._previous / file.name) != file.sha256:
+                return False
+            path.hardlink_to(self._previous / file.name)
+        except OSError:
+            return False  # missing, on another file system, or linked too often: a copy of its own will do
+        return True
+
+
+def write_shards(
+    shelf: Shelf,
+    tree: Path,
+    groups: Sequence[tuple[Kind, Sequence[Item]]],
+    progress: Callable[[int, int, str], None],
+    workers: int,
+) -> tuple[Shard, ...]:
+    """Build and compress all groups, `workers` at a time. An exception, Ctrl-C included, drops those not begun."""
+    total = sum(item.unpacked for _, group in groups for item in group)
+    done = 0
+    lock = threading.Lock()
+
+    def write(kind: Kind, group: Sequence[Item]) -> Shard:
+        nonlocal done
+        shard = shelf.add_shard(kind, build(tree, group))
+        with lock:
+            done += sum(item.unpacked for item in group)
+            progress(done, total, "packing")
+        return shard
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="pack") as pool:
+        return tuple(pool.map(write, *zip(*groups, strict=True)))
