@@ -1,5 +1,7 @@
 """The MongoDB server: reaching it, what it must have, and what its errors mean to an administrator."""
 
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,14 +40,16 @@ def connect(url: str) -> Client:
         if f"{name}=".lower() not in url.lower():
             options[name] = value
     try:
-        return MongoClient(url, appname=APPLICATION, w="majority", journal=True, **options)
+        # pymongo only warns of an option that it will ignore, such as tls=perhaps.
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            return MongoClient(url, appname=APPLICATION, w="majority", journal=True, **options)
     except (InvalidURI, ValueError, TypeError):
         # Neither the text nor the cause may be shown: both can hold pieces of a password that isn't escaped.
         raise BadInput(
             f"LUNA_STORE is {redacted(url)!r}, which MongoDB's driver can't read; accepted is "
             "mongodb://user:password@host:port,host:port/database?options, with %40 for @ in a password, and so on."
         ) from None
-    except ConfigurationError as error:
+    except (ConfigurationError, OSError, UserWarning) as error:
         raise BadInput(f"LUNA_STORE is {redacted(url)!r}, which can't be used: {error}") from error
 
 
@@ -89,6 +93,7 @@ def explained(url: str) -> Iterator[None]:
 def _sentence(url: str, error: PyMongoError) -> str:
     # What is cut off are the server's whole answer and the topology, as Python prints them.
     said = str(error).partition(", full error:")[0].partition(", Timeout:")[0].rstrip(".")
+    said = re.sub(r" \(configured timeouts:[^)]*\)", "", said)
     code = error.code if isinstance(error, OperationFailure) else None
     if isinstance(error, ServerSelectionTimeoutError):
         what, remedy = "can't be reached", "Is mongod running there, with a primary?"

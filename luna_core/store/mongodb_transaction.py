@@ -11,6 +11,7 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 
+from luna_core.errors import BadInput
 from luna_core.interfaces import Transaction
 from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, joined, records
 from luna_core.store.mongodb_server import Documents
@@ -18,6 +19,7 @@ from luna_core.store.runs import Life
 from luna_core.types import Key, Owner, Record, Write
 
 BATCH = 2_000  # keeps a command far below MongoDB's 16 MB for one
+LARGEST_BYTES = 16_000_000  # MongoDB's limit is 16 MiB for the document around it
 Change = InsertOne[dict[str, Any]] | UpdateOne | DeleteOne
 
 
@@ -63,6 +65,7 @@ class MongoTransaction(Transaction):
 
     def dump(self) -> Iterator[Write]:
         """Everything, batch by batch."""
+        self._life.check()
         order = [("kind", 1), ("id", 1)]
         documents = self._records.find(session=self._session).sort(order)
         held = self._keys.find(session=self._session).sort(order)
@@ -141,7 +144,7 @@ def _owner(document: Mapping[str, Any]) -> Owner:
 
 
 def _document(write: Write, revision: int) -> dict[str, Any]:
-    return {"kind": write.kind, "id": write.id, "revision": revision, "body": encode(write.body or {})}
+    return {"kind": write.kind, "id": write.id, "revision": revision, "body": _text(write)}
 
 
 def _change(write: Write) -> Change:
@@ -150,4 +153,11 @@ def _change(write: Write) -> Change:
     this = {"kind": write.kind, "id": write.id}
     if write.body is None:
         return DeleteOne(this)
-    return UpdateOne(this, {"$set": {"body": encode(write.body)}, "$inc": {"revision": 1}})
+    return UpdateOne(this, {"$set": {"body": _text(write)}, "$inc": {"revision": 1}})
+
+
+def _text(write: Write) -> str:
+    text = encode(write.body or {})
+    if len(text) > LARGEST_BYTES:
+        raise BadInput(f"{write.kind} {write.id} takes {len(text)} bytes; MongoDB accepts up to {LARGEST_BYTES} bytes.")
+    return text

@@ -28,7 +28,7 @@ class SqliteStore(Store):
         self._runs = Runs()
         self._idle: list[sqlite3.Connection] = []
         self._process = os.getpid()
-        if not self._path.exists():
+        if not os.path.exists(self._path):  # Path.exists raises where it may not look
             create(self._path)
         with self._connection():
             pass
@@ -120,6 +120,7 @@ class SqliteTransaction(Transaction):
 
     def dump(self) -> Iterator[Write]:
         """Everything, one record after the other."""
+        self._life.check()
         execute = self._connection.execute
         for write in joined(
             execute("SELECT kind, id, revision, body FROM record ORDER BY kind, id"),

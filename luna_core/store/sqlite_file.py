@@ -1,8 +1,8 @@
 """The file of a SQLite store: where it is, how it comes to be, and what its errors mean to an administrator."""
 
 import contextlib
-import getpass
 import os
+import pwd
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ def path_of(url: str) -> Path:
 
 def create(path: Path) -> None:
     """Make an empty store at `path`, if nothing is there: complete or not at all, however many do so at once."""
-    if not path.parent.is_dir():
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreError(
             f"The store {path} can't be made, because {path.parent} is no directory: "
             f"'mkdir -p {path.parent}', or set LUNA_STORE to another place."
-        )
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        ) from error
     except OSError as error:
         raise StoreError(_no_access(path, str(error.strerror))) from error
     try:
@@ -107,6 +107,13 @@ def _sentence(path: Path, code: int, said: str) -> str:
 
 def _no_access(path: Path, said: str) -> str:
     return (
-        f"User {getpass.getuser()} can't read and write {path} and the directory it is in ({said}): "
+        f"User {_user()} can't read and write {path} and the directory it is in ({said}): "
         "run as root or luna's own user, make both writable, or set LUNA_STORE to another file."
     )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user has no name
+        return str(os.geteuid())

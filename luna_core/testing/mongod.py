@@ -52,7 +52,9 @@ class Mongod:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections. Raises RuntimeError with the end of its log if it doesn't."""
+        """Start it, unless it runs, and wait until it takes connections. Raises RuntimeError with its last lines."""
+        if self._process:
+            return
         self._directory.mkdir(parents=True, exist_ok=True)
         command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL", mongod_binary(), "--dbpath", self._directory]
         command += ["--port", self.address.rpartition(":")[2], "--bind_ip", "127.0.0.1", "--nounixsocket"]
