@@ -7,8 +7,9 @@ from luna_core.types import Network, NetworkPlan
 
 
 def hosts_file(plan: NetworkPlan) -> str:
-    """One line for each host, by network and address. A short name stands for the host's address in the network of
-    the cluster's own domain, else for its first. Raises BadInput for a name that can't be one.
+    """One line for each host, by network and address. Raises BadInput for a name that can't be one.
+
+    A short name stands for the host's address in the network of the cluster's own domain, else for its first.
     """
     return "".join(f"{line}\n" for line in _lines(plan))
 

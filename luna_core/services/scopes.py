@@ -113,7 +113,7 @@ def _reservations(plan: NetworkPlan, family: Family) -> dict[str, tuple[Host, ..
 
 def _shared(plan: NetworkPlan) -> dict[str, str]:
     known = {network.name for network in plan.networks}
-    wires = {}
+    wires: dict[str, str] = {}
     for word in configured.words(plan.cluster, "dhcp.shared_networks"):
         names = word.split("+")
         if missing := [name for name in names if name not in known]:

@@ -8,8 +8,9 @@ from luna_core.services.words import plain
 
 
 def state_path(directory: Path) -> Path:
-    """The directory for leases and the like of the daemon whose files are in `directory`. Raises BadInput for a path
-    that a configuration can't hold.
+    """The directory for leases and the like of the daemon whose files are in `directory`.
+
+    Raises BadInput for a path that a configuration can't hold.
     """
     return Path(plain(str(directory.parent / f"{directory.name}-state"), "state directory"))
 

@@ -20,9 +20,10 @@ from luna_core.services.boot_files import (
     boot_url,
     script_url,
 )
+from luna_core.services.listening import interfaces
 from luna_core.services.scopes import Scope, scopes, segments
 from luna_core.services.state import state_path
-from luna_core.services.words import interface_name, plain
+from luna_core.services.words import plain
 from luna_core.types import Cluster, NetworkPlan, Subnet
 
 CONFIGURATION = "dnsmasq.conf"
@@ -56,8 +57,7 @@ def reservations(plan: NetworkPlan) -> str:
 def _process(cluster: Cluster, directory: Path) -> Iterator[str]:
     tftp = plain(configured.text(cluster, "tftp.directory"), "setting tftp.directory")
     yield from ("# Made by luna; changes are lost.", "port=0", "bind-dynamic", "pid-file=", "log-facility=-")
-    for name in configured.words(cluster, "dhcp.interfaces"):
-        yield f"interface={interface_name(name, 'setting dhcp.interfaces')}"
+    yield from (f"interface={name}" for name in interfaces(cluster))
     yield from ("dhcp-authoritative", "dhcp-ignore-clid", "no-ping", f"dhcp-lease-max={LEASE_LIMIT}")
     yield f"dhcp-leasefile={state_path(directory) / 'dnsmasq.leases'}"
     yield f"dhcp-hostsfile={plain(str(directory / HOSTS), 'directory')}"

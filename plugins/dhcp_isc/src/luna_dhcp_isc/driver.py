@@ -5,11 +5,10 @@ from pathlib import Path
 
 from luna_core.interfaces import NetworkService
 from luna_core.run import run
-from luna_core.services import configured
+from luna_core.services.listening import interfaces
 from luna_core.services.scopes import Family, scopes
 from luna_core.services.state import make_state_directory
 from luna_core.services.tftp import tftp_service
-from luna_core.services.words import interface_name
 from luna_core.types import NetworkPlan, Service
 from luna_dhcp_isc.rendering import configuration
 
@@ -39,7 +38,5 @@ def _service(family: Family, plan: NetworkPlan, directory: Path) -> Service:
     leases = make_state_directory(directory) / f"dhcpd{family}.leases"
     # dhcpd starts on an empty file but not without one.
     leases.touch()
-    listen = configured.words(plan.cluster, "dhcp.interfaces")
-    interfaces = [interface_name(name, "setting dhcp.interfaces") for name in listen]
     files = ("-cf", str(directory / FILES[family]), "-lf", str(leases), "--no-pid")
-    return Service(name=f"dhcp{family}", command=("dhcpd", f"-{family}", "-f", "-d", *files, *interfaces))
+    return Service(name=f"dhcp{family}", command=("dhcpd", f"-{family}", "-f", "-d", *files, *interfaces(plan.cluster)))

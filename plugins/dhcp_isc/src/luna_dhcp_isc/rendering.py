@@ -26,6 +26,7 @@ def configuration(plan: NetworkPlan, family: Family) -> str:
 def _definitions(family: Family) -> Iterator[str]:
     if family == 6:
         yield "option dhcp6.user-class code 15 = string;"
+        yield "option dhcp6.vendor-class code 16 = string;"
         yield "option dhcp6.boot-architecture code 61 = unsigned integer 16;"
         return
     # Firmware, iPXE and system each give another client identifier; by MAC alone they are one client.

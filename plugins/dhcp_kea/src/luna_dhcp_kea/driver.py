@@ -27,7 +27,10 @@ class KeaDhcp(NetworkService):
     def check(self, directory: Path) -> None:
         """`kea-dhcp4 -t` and `kea-dhcp6 -t` read each file."""
         for family in FAMILIES:
-            run([f"kea-dhcp{family}", "-t", directory / _file(family)], environment=_environment(directory))
+            run(
+                [f"kea-dhcp{family}", "-t", directory / _file(family)],
+                environment={**_environment(directory), "KEA_LOCKFILE_DIR": "none"},
+            )
 
     def services(self, plan: NetworkPlan, directory: Path) -> Sequence[Service]:
         """A process for each family that has a subnet to serve, and TFTP."""

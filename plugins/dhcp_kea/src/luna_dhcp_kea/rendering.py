@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from luna_core.errors import BadInput
 from luna_core.services import configured
+from luna_core.services.listening import interface_of, interfaces
 from luna_core.services.scopes import Family, Scope, segments
-from luna_core.services.words import interface_name
 from luna_core.types import Cluster, Host, IPAddress, IPNetwork, NetworkPlan
 from luna_dhcp_kea.boot import classes, option_definitions, required_classes
 
@@ -20,39 +21,39 @@ def configuration(plan: NetworkPlan, family: Family, state: Path) -> Document:
     wires = segments(plan, family)
     frontends = dict.fromkeys(scope.frontend for wire in wires for scope in wire if scope.frontend)
     name = f"subnet{family}"
-    shared = [_shared(wire, name) for wire in wires if len(wire) > 1]
+    shared = [_shared(wire, name, plan.cluster) for wire in wires if len(wire) > 1]
     return {
         f"Dhcp{family}": {
-            "interfaces-config": {"interfaces": _interfaces(plan.cluster)},
+            "interfaces-config": {
+                "interfaces": interfaces(plan.cluster) or ["*"],
+                "service-sockets-max-retries": 100,
+                "service-sockets-retry-wait-time": 3000,
+            },
             "lease-database": {"type": "memfile", "name": str(state / f"kea-leases{family}.csv")},
             "valid-lifetime": lease_s,
             **_identification(family),
             "option-def": option_definitions(family),
             "client-classes": classes(plan.cluster, family, list(frontends)),
             "shared-networks": shared,
-            name: [_subnet(wire[0]) for wire in wires if len(wire) == 1],
+            name: [_subnet(wire[0], plan.cluster) for wire in wires if len(wire) == 1],
             "loggers": [{"name": f"kea-dhcp{family}", "output_options": [{"output": "stdout"}], "severity": "INFO"}],
         }
     }
 
 
-def _interfaces(cluster: Cluster) -> list[str]:
-    names = configured.words(cluster, "dhcp.interfaces")
-    return [interface_name(name, "setting dhcp.interfaces") for name in names] or ["*"]
-
-
 def _identification(family: Family) -> Document:
     if family == 6:
-        return {"host-reservation-identifiers": ["hw-address"], "mac-sources": ["any"]}
+        server = {"type": "LL", "persist": False}
+        return {"host-reservation-identifiers": ["hw-address"], "mac-sources": ["any"], "server-id": server}
     # Firmware, iPXE and system each give another client identifier; by MAC alone they are one client.
     return {"host-reservation-identifiers": ["hw-address"], "match-client-id": False, "authoritative": True}
 
 
-def _shared(wire: tuple[Scope, ...], name: str) -> Document:
-    return {"name": wire[0].network.name, name: [_subnet(scope) for scope in wire]}
+def _shared(wire: tuple[Scope, ...], name: str, cluster: Cluster) -> Document:
+    return {"name": wire[0].network.name, name: [_subnet(scope, cluster) for scope in wire]}
 
 
-def _subnet(scope: Scope) -> Document:
+def _subnet(scope: Scope, cluster: Cluster) -> Document:
     subnet = scope.subnet
     document: Document = {
         "id": _subnet_id(subnet.network),
@@ -63,8 +64,20 @@ def _subnet(scope: Scope) -> Document:
     }
     if scope.frontend:
         document["require-client-classes"] = required_classes(scope.frontend)
-        document |= {"next-server": str(scope.frontend)} if subnet.network.version == 4 else {}
+        document |= {"next-server": str(scope.frontend)} if subnet.network.version == 4 else _arrival(scope, cluster)
     return document
+
+
+def _arrival(scope: Scope, cluster: Cluster) -> Document:
+    # A DHCPv6 client that is not behind a relay has a link-local address, which says nothing of its subnet.
+    if scope.frontend not in scope.subnet.network:
+        return {}
+    if name := interface_of(cluster, scope.network):
+        return {"interface": name}
+    raise BadInput(
+        f"network {scope.network.name}: Kea must be told its interface for DHCPv6; "
+        f"setting dhcp.interfaces accepts it as in {scope.network.name}=eth0."
+    )
 
 
 def _subnet_id(subnet: IPNetwork) -> int:
