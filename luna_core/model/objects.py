@@ -1,6 +1,7 @@
 """The objects of a cluster but for networks: what administrators add, change and delete."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -30,6 +31,12 @@ def address_key(network: str | None, address: IPAddress) -> Key:
     """The key that makes an address unique in its network; values sort in the order of the addresses."""
     digits = 8 if address.version == 4 else 32
     return Key(space=f"{ADDRESS}:{network or UNMANAGED}", value=f"{address.version}.{int(address):0{digits}x}")
+
+
+def keyed_address(value: str) -> IPAddress:
+    """The address of a key's value."""
+    family, _, digits = value.partition(".")
+    return (IPv4Address if family == "4" else IPv6Address)(int(digits, 16))
 
 
 def _absolute(value: str) -> str:

@@ -13,10 +13,15 @@ from luna_core.operations.work import Work
 
 def outward(work: Work, stored: StoredObject, *, mask: bool = True) -> dict[str, Any]:
     """An object's fields as people write them; secrets as `***`, or encrypted as they are stored."""
-    body = replace(type(stored), stored.body(), Reference, lambda mark, one: _name(work, mark.kind, one))
+    body = named(work, type(stored), stored.body())
     if mask:
         body = replace(type(stored), body, Secret, lambda _, one: MASK)
     return {key: value for key, value in body.items() if key != "id"}
+
+
+def named(work: Work, model: type[StoredObject], body: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored body with names for ids; those of objects that are gone are the last they had."""
+    return dict(replace(model, dict(body), Reference, lambda mark, one: work.name_of(KINDS[mark.kind], one)))
 
 
 def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +52,3 @@ def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str
         return work.keyring.encrypt(value)
 
     return dict(replace(model, replace(model, dict(fields), Reference, find), Secret, encrypt))
-
-
-def _name(work: Work, kind: str, identity: str) -> str:
-    return work.by_id(KINDS[kind], identity).name

@@ -36,7 +36,7 @@ class Lineage:
         """The nearest value of a Profile's field."""
         for profile in self.profiles(node):
             if (value := getattr(profile, field)) is not None:
-                return Said(value, _title(profile))
+                return Said(value, title(profile))
         return Said(None, "default")
 
     def tags(self, node: Node | None = None) -> tuple[str, ...]:
@@ -119,5 +119,6 @@ def _as_nodes(name: str, spec: InterfaceSpec) -> NodeInterface:
     return NodeInterface.model_construct(**{"mac": None, "absent": False, **dict(spec), "type": kind})
 
 
-def _title(profile: Profile) -> str:
+def title(profile: Profile) -> str:
+    """How a source of values is named, as in `group compute`."""
     return f"{profile.kind} {profile.name}" if isinstance(profile, Node | Group | Cluster) else "default"

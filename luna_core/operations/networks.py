@@ -1,6 +1,7 @@
 """Networks: their subnets, reserved ranges, and moving one to another base with everything in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from luna_core.errors import BadInput
@@ -8,10 +9,24 @@ from luna_core.model import DEVICES, AddressRange, Device, Network, Node, Subnet
 from luna_core.model.base import USES
 from luna_core.model.fields import Family
 from luna_core.model.objects import ADDRESS
+from luna_core.operations.objects import change
 from luna_core.operations.work import Work
 from luna_core.types import IPAddress, IPNetwork
 
 FAMILIES: tuple[Family, ...] = (4, 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubnetChange:
+    """What is to become of a network's subnets, each value finding its subnet by its family.
+
+    `without` names fields that all subnets lose: gateway, dhcp_range.
+    """
+
+    networks: Sequence[IPNetwork] = ()
+    gateways: Sequence[IPAddress] = ()
+    ranges: Sequence[AddressRange] = ()
+    without: frozenset[str] = frozenset()
 
 
 def subnet_fields(
@@ -42,6 +57,18 @@ def subnet_fields(
         base = subnet.model_dump(mode="json", exclude_defaults=True) if subnet else {}
         made.append({**base, **moved} | ({"gateway": str(gateway)} if gateway else {}) | _pool(pool))
     return made
+
+
+def change_network(work: Work, name: str, fields: Mapping[str, Any], subnets: SubnetChange | None = None) -> Network:
+    """Change a network's fields and subnets; everything in a subnet whose base moves is renumbered."""
+    before = work.get(Network, name)
+    given = dict(fields)
+    if subnets:
+        made = subnet_fields(name, before.subnets, subnets.networks, subnets.gateways, subnets.ranges)
+        given["subnets"] = [{key: one[key] for key in one if key not in subnets.without} for one in made]
+    after = change(work, Network, name, given)
+    renumber(work, before, after)
+    return after
 
 
 def renumber(work: Work, before: Network, after: Network) -> None:

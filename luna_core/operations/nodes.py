@@ -8,7 +8,8 @@ from luna_core.errors import BadInput
 from luna_core.hostlist import expand
 from luna_core.model import Group, Node, NodeState, OsImage, Switch
 from luna_core.operations.inherit import Lineages
-from luna_core.operations.objects import add
+from luna_core.operations.interfaces import set_mac
+from luna_core.operations.objects import add, change
 from luna_core.operations.work import Work
 
 SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME or @all"
@@ -33,6 +34,27 @@ def add_nodes(
             own["interfaces"] = {"BOOTIF": {"mac": macs[index]}}
         made.append(add(work, Node, name, {**fields, **own}))
     return made
+
+
+def change_nodes(
+    work: Work, text: str, fields: Mapping[str, Any], *, mac: str | None = None, move_mac: bool = False
+) -> list[Node]:
+    """Change the nodes that a hostlist names; `mac` becomes that of BOOTIF of the only one.
+
+    An empty `mac` takes it away; with `move_mac` the node that has it gives it up.
+    """
+    changed = [change(work, Node, node.name, fields) for node in select(work, text)]
+    if mac is not None:
+        node = only(text, changed, "mac")
+        set_mac(work, node.name, "BOOTIF", mac or None, move=move_mac)
+    return changed
+
+
+def only(text: str, nodes: Sequence[Node], field: str) -> Node:
+    """The one node; raises BadInput if there are more, for `field` can't be the same on two."""
+    if len(nodes) != 1:
+        raise BadInput(f"node {text}: {field}: one was given for {len(nodes)} nodes; accepted is one node at a time.")
+    return nodes[0]
 
 
 def next_names(work: Work, count: int, *, prefix: str, digits: int) -> list[str]:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from luna_core.errors import AlreadyExists
 from luna_core.interfaces import Store, Transaction
-from luna_core.operations import history
-from luna_core.operations.addresses import settle
-from luna_core.operations.integrity import refuse_misfits
-from luna_core.operations.work import Work
-from luna_core.secrets import Keyring
 from luna_core.settings import MachineSettings, machine_settings
 from luna_core.store import open_store
 
+# The model takes longer to import than all else together, and listing ten thousand nodes does without it.
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
+    from luna_core.operations.differences import Difference
+    from luna_core.operations.work import Work
+    from luna_core.secrets import Keyring
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -33,7 +33,6 @@ class Luna:
         self.settings = settings
         self.who = who or _administrator()
         self.why = why
-        self.keyring = Keyring(settings.key_file)
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +47,13 @@ class Luna:
         return open_store(self.settings)
 
     @cached_property
+    def keyring(self) -> "Keyring":
+        """What encrypts the secrets of this cluster."""
+        from luna_core.secrets import Keyring
+
+        return Keyring(self.settings.key_file)
+
+    @cached_property
     def hooks(self) -> "Hooks":
         """The plugins, loaded when they are first needed."""
         from luna_core.hooks import Hooks
@@ -55,41 +61,85 @@ class Luna:
 
         return Hooks(Plugins(self.settings))
 
-    def read(self, operation: Callable[[Work], T]) -> T:
-        """What `operation` returns from one consistent view of the cluster."""
-        return self.store.run(lambda transaction: operation(Work(transaction, self.keyring)), write=False)
+    def look(self, operation: Callable[[Transaction], T]) -> T:
+        """What `operation` returns from the stored records as they are, which is the fast way to long lists."""
+        return self.store.run(operation, write=False)
 
-    def change(self, operation: Callable[[Work], T], what: str, *, dry_run: bool = False) -> T:
+    def read(self, operation: "Callable[[Work], T]") -> T:
+        """What `operation` returns from one consistent view of the cluster."""
+        from luna_core.operations.work import Work
+
+        return self.look(lambda transaction: operation(Work(transaction, self.keyring)))
+
+    def note(self, operation: "Callable[[Work], T]") -> T:
+        """Run `operation` and write what it changes without a history entry: for what machines report, not people."""
+        from luna_core.operations.work import Work
+
+        def attempt(transaction: Transaction) -> T:
+            work = Work(transaction, self.keyring)
+            result = operation(work)
+            if writes := work.writes():
+                transaction.apply(writes)
+            return result
+
+        return self.store.run(attempt, write=True)
+
+    def change(self, operation: "Callable[[Work], T]", what: str, *, dry_run: bool = False) -> T:
         """Run `operation` and write all its changes with their history entry, or none of them.
 
         `what` says in the history what was done. With `dry_run` everything is checked and nothing written.
         Raises what the operation raises, InUse, Conflict, and AlreadyExists that names both objects.
         """
-        results: list[T] = []
+        return self._change(operation, lambda work, result: result, what, dry_run)
+
+    def changes(self, operation: "Callable[[Work], object]", what: str, *, dry_run: bool = False) -> "list[Difference]":
+        """Like `change`, but returns what became, or with `dry_run` would become, different."""
+        from luna_core.operations.differences import pending
+
+        return self._change(operation, lambda work, _: pending(work), what, dry_run)
+
+    def _change(
+        self, operation: "Callable[[Work], T]", answer: "Callable[[Work, T], R]", what: str, dry_run: bool
+    ) -> R:
+        results: list[R] = []
+
+        def attempt(transaction: Transaction) -> R:
+            results.append(self._attempt(transaction, operation, answer, what))
+            if dry_run:
+                raise DryRun
+            return results[-1]
+
         try:
-            return self.store.run(
-                lambda transaction: self._attempt(transaction, operation, what, dry_run, results), write=True
-            )
+            return self.store.run(attempt, write=True)
         except DryRun:
             return results[-1]
-        except AlreadyExists as clash:
-            refused = clash
-        raise AlreadyExists(self.read(lambda work: explain_clash(work, refused)))
+        except AlreadyExists as error:
+            if not error.space:
+                raise
+            clash = error
+        raise AlreadyExists(self.read(lambda work: explain_clash(work, clash)))
 
     def _attempt(
-        self, transaction: Transaction, operation: Callable[[Work], T], what: str, dry_run: bool, results: list[T]
-    ) -> T:
+        self,
+        transaction: Transaction,
+        operation: "Callable[[Work], T]",
+        answer: "Callable[[Work, T], R]",
+        what: str,
+    ) -> R:
+        from luna_core.operations import history
+        from luna_core.operations.addresses import settle
+        from luna_core.operations.integrity import refuse_misfits
+        from luna_core.operations.work import Work
+
         work = Work(transaction, self.keyring)
         result = operation(work)
         settle(work)
         refuse_misfits(work)
         work.refuse_dangling()
+        answered = answer(work, result)
         if writes := work.writes():
             transaction.apply([*writes, *history.record(work, who=self.who, what=what, why=self.why)])
-        if dry_run:
-            results.append(result)
-            raise DryRun
-        return result
+        return answered
 
 
 def connect(settings: MachineSettings | None = None, *, who: str = "", why: str = "") -> Luna:
@@ -97,28 +147,22 @@ def connect(settings: MachineSettings | None = None, *, who: str = "", why: str 
     return Luna(settings or machine_settings(), who=who, why=why)
 
 
-def explain_clash(work: Work, clash: AlreadyExists) -> str:
+def explain_clash(work: "Work", clash: AlreadyExists) -> str:
     """Which object already has the value of a key that was refused."""
+    from luna_core.model import KINDS
+    from luna_core.model.objects import keyed_address
+
     titles = {"name": "the name", "mac": "the MAC", "address": "the address", "port": "the switch port"}
     space = clash.space.partition(":")[0]
     title = titles.get(space, space)
     owner = next(iter(work.owners(clash.space, clash.value, clash.value)), None)
-    value = _readable_address(clash.value) if space == "address" else clash.value
+    value = str(keyed_address(clash.value)) if space == "address" else clash.value
     if owner is None:
         return f"{title} {value} is given to two objects at once; accepted is one that no other has."
-    from luna_core.model import KINDS
-
     holder = next(iter(work.many(KINDS[owner.kind], [owner.id])), None)
     return (
         f"{title} {value} belongs to {owner.kind} {holder.name if holder else owner.id}; accepted is one that is free."
     )
-
-
-def _readable_address(value: str) -> str:
-    from ipaddress import IPv4Address, IPv6Address
-
-    family, _, digits = value.partition(".")
-    return str((IPv4Address if family == "4" else IPv6Address)(int(digits, 16)))
 
 
 def _administrator() -> str:

@@ -71,6 +71,11 @@ class Work:
             raise NotFound(model.kind, identity)
         return found
 
+    def name_of(self, model: type[StoredObject], identity: str) -> str:
+        """The name of an object, also of one that this transaction removes; its id if it is long gone."""
+        found = self._by_id(model, identity) or self._stored.get(identity)
+        return found.name if found else identity
+
     def many(self, model: type[T], ids: Sequence[str]) -> list[T]:
         """The objects with these ids that exist."""
         missing = [one for one in ids if one not in self._current]

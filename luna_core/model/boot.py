@@ -1,0 +1,62 @@
+"""What is kept of a boot: the session that a node was given, and everything that it reported."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from luna_core.model.base import Part, StoredObject
+from luna_core.types import Key
+
+SESSION = "session"
+BOOTS = "boots"
+Outcome = Literal["booting", "installed", "up", "failed", "abandoned"]
+
+
+class BootEvent(Part):
+    """Something that happened during a boot. `time` is RFC 3339 in UTC, `log` the last lines where a phase failed."""
+
+    time: str
+    phase: str
+    status: Literal["started", "done", "failed"]
+    exit_status: int | None = None
+    log: str = ""
+
+
+class BootSession(StoredObject):
+    """One boot of one node; its name is the node's.
+
+    The token itself is never stored. It opens what the node needs while `outcome` is booting or failed.
+    """
+
+    kind: ClassVar[str] = "boot_session"
+    node: str = Field(description="Id of the node.")
+    token_sha256: str
+    address: str = Field(description="Where the node's requests come from.")
+    opened: str
+    touched: str
+    outcome: Outcome = "booting"
+    image: str = ""
+    version: int = 0
+    manifest_sha256: str = ""
+    events: tuple[BootEvent, ...] = ()
+    progress: dict[str, Any] = Field({})
+
+    def unique_keys(self) -> Iterator[Key]:
+        """Found by its token, and among the boots of its node by the time it began."""
+        yield Key(space=SESSION, value=self.token_sha256)
+        yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.opened}/{self.id}")
+
+
+class UnknownMachine(StoredObject):
+    """A machine that asked for a name and has none yet; its name is its first MAC."""
+
+    kind: ClassVar[str] = "unknown_machine"
+    macs: tuple[str, ...]
+    first_seen: str
+    last_seen: str
+    address: str = ""
+    serial: str = ""
+    asset_tag: str = ""
+    reason: str = ""
+    sightings: tuple[str, ...] = ()
