@@ -1,0 +1,97 @@
+"""Everything that a node's boot and install scripts are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luna_core import types
+from luna_core.errors import BadInput, LunaError
+from luna_core.image.versions import load_version
+from luna_core.model import ImageVersion, Node, OsImage
+from luna_core.model.base import USES
+from luna_core.operations.resolve import Resolver
+from luna_core.operations.work import Work
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+    from luna_core.node.manifest import Manifest
+
+PROFILE = (
+    "boot_address",
+    "local_boot",
+    "service",
+    "root",
+    "root_size",
+    "numa_policy",
+    "prescript",
+    "partscript",
+    "postscript",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootFacts:
+    """A node with what it is to boot. `profile` has the inherited fields of model.Profile that scripts depend on."""
+
+    node: types.Node
+    image: types.Image
+    version: types.ImageVersion
+    manifest: "Manifest"
+    profile: Mapping[str, object]
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offers:
+    """What plugins say of a boot."""
+
+    endpoints: Sequence[types.Endpoint]
+    kernel_arguments: Sequence[types.KernelArgument]
+    postscripts: Sequence[types.Postscript]
+
+
+def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Node, versions: Path) -> BootFacts:
+    """The facts for a node; raises BadInput that says which of them is missing and how to give it."""
+    resolver = Resolver(work, settings)
+    lineage = resolver.lineage(node)
+    chosen = lineage.say("osimage", node).value
+    if chosen is None:
+        raise BadInput(f"node {node.name}: osimage: none is chosen; 'luna group change … --osimage' gives it one.")
+    image = work.by_id(OsImage, chosen)
+    number = lineage.say("image_version", node).value or image.latest
+    version = work.find(ImageVersion, f"{image.name}-{number}")
+    if version is None:
+        raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
+    directory = versions / version.manifest_sha256
+    siblings = [owner.id for owner in work.owners(f"{USES}:{node.group}", f"{Node.kind}/", f"{Node.kind}0")]
+    return BootFacts(
+        node=resolver.node(node),
+        image=resolver.image(image),
+        version=resolver.image_version(version, directory),
+        manifest=load_version(directory),
+        profile={field: lineage.say(field, node).value for field in PROFILE},
+        index=siblings.index(node.id),
+        count=len(siblings),
+    )
+
+
+def ask_plugins(hooks: "Hooks", facts: BootFacts) -> Offers:
+    """What plugins add to this boot; raises PluginError, and LunaError if no transport offers the version."""
+    endpoints = [answer.value for answer in hooks.luna_transport_endpoints(facts.version, facts.node)]
+    if not endpoints:
+        raise LunaError(f"No transport offers version {facts.version.number} of {facts.image.name}.")
+    return Offers(
+        endpoints=endpoints,
+        kernel_arguments=[one.value for one in hooks.luna_kernel_arguments(facts.image, facts.node)],
+        postscripts=[one.value for one in hooks.luna_postscripts(facts.image, facts.node)],
+    )
+
+
+def files_url(offers: Offers) -> str:
+    """Where the version's files are over plain HTTP, with a slash at its end: firmware and iPXE know nothing else."""
+    for endpoint in offers.endpoints:
+        if endpoint.transport == "http":
+            return endpoint.url.rstrip("/") + "/"
+    raise LunaError("No plugin offers the image over HTTP, which iPXE needs; is luna-transport-http active?")

@@ -1,0 +1,228 @@
+"""The scripts that machines get: for iPXE, and the install script. Values go through quoting filters, never bare."""
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Any
+
+import jinja2
+
+from luna_core import types
+from luna_core.boot.facts import BootFacts, Offers, files_url
+from luna_core.errors import BadInput
+
+WORK_MEMORY = "/run/luna/work"
+WORK_DISK = "/sysroot/.luna"
+NEW_ROOT = "/sysroot"
+SPARE_BYTES = 64 << 20
+ENTRY_WAIT_S = 30
+_ARGUMENT = re.compile(r"[!-~]+")
+_BOOT_INTERFACE = "BOOTIF"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One step of the installation: a name that reports carry, and a shell script."""
+
+    name: str
+    text: str
+
+
+def entry_script(url: str) -> str:
+    """What iPXE gets first; `url` is the boot server's, without a slash at its end."""
+    return _render("entry.ipxe.j2", url=url)
+
+
+def menu_script(url: str, *, query: str, free: Sequence[types.Node], may_choose: bool, reason: str) -> str:
+    """For a machine without a name. `query` is the discovery request's, already URL-encoded."""
+    values = {"query": query, "free": free, "may_choose": may_choose, "reason": _one_line(reason)}
+    return _render("menu.ipxe.j2", url=url, wait_s=ENTRY_WAIT_S, **values)
+
+
+def boot_script(url: str, facts: BootFacts, offers: Offers, token: str) -> str:
+    """What iPXE gets for a known node: kernel, initramfs and arguments, or the local disk."""
+    files = files_url(offers)
+    return _render(
+        "boot.ipxe.j2",
+        url=url,
+        name=facts.node.name,
+        image=facts.image.name,
+        version=facts.version.number,
+        local_boot=bool(facts.profile["local_boot"]) and not facts.profile["service"],
+        kernel_url=files + facts.manifest.kernel.name,
+        initramfs_url=files + facts.manifest.initramfs.name,
+        arguments=" ".join(kernel_arguments(url, facts, offers, token)),
+    )
+
+
+def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> list[str]:
+    """Luna's own arguments, the plugins', the image's and the node's, in this order: the last of a kind wins.
+
+    Raises BadInput for a node that has no MAC or no address to boot with, and for an argument with odd characters.
+    """
+    interface = _boot_interface(facts.node)
+    arguments = [
+        f"luna.url={url}",
+        f"luna.node={facts.node.name}",
+        f"luna.session={token}",
+        f"luna.mac={interface.mac}",
+    ]
+    if facts.profile["boot_address"] == "dhcp":
+        arguments.append("luna.ip=dhcp")
+    else:
+        arguments += [f"luna.ip={one.address}" for one in interface.addresses]
+        arguments += [f"luna.gateway={one.gateway}" for one in interface.addresses if one.gateway]
+    vlans = [one.network.vlan for one in interface.addresses if one.network.vlan]
+    arguments += [f"luna.vlan={vlan}" for vlan in vlans[:1]]
+    if interface.type == "bond":
+        arguments.append(
+            f"luna.bond={interface.bond_mode or 'active-backup'}:{','.join(_member_macs(facts.node, interface))}"
+        )
+    if facts.profile["service"]:
+        arguments.append("luna.service=1")
+    arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
+    arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
+    for argument in arguments:
+        if not _ARGUMENT.fullmatch(argument):
+            raise BadInput(f"node {facts.node.name}: kernel argument {argument!r}; accepted is printable ASCII.")
+    return arguments
+
+
+def install_script(
+    url: str, facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], timeout_s: int = 60
+) -> str:
+    """The installation as phases. `files` are what the distribution's network and luna's identity of the node need."""
+    in_memory = facts.profile["root"] != "disk"
+    phases = [phase for phase in _phases(facts, offers, files, in_memory) if phase.text]
+    return _render(
+        "install.sh.j2",
+        node=facts.node.name,
+        image=facts.image.name,
+        version=facts.version.number,
+        job=json.dumps(_job(url, facts, offers, in_memory), indent=1),
+        phases=phases,
+    )
+
+
+def identity_files(facts: BootFacts) -> list[types.NodeFile]:
+    """What makes a clone a node: its name, its machine-id (machine-id(5): its luna id, so stable), and hosts."""
+    name = facts.node.name
+    lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
+    for interface in facts.node.interfaces:
+        if interface.type == "bmc":
+            continue
+        lines += [f"{one.address.ip}\t{name}.{one.network.domain} {name}" for one in interface.addresses]
+    return [
+        types.NodeFile(path="/etc/hostname", content=f"{name}\n"),
+        types.NodeFile(path="/etc/machine-id", content=f"{facts.node.id}\n", mode=0o444),
+        types.NodeFile(path="/etc/hosts", content="\n".join(lines) + "\n"),
+    ]
+
+
+def _phases(facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], in_memory: bool) -> Iterable[Phase]:
+    profile = facts.profile
+    directory = WORK_MEMORY if in_memory else WORK_DISK
+    work = {"directory": directory, "in_memory": in_memory, "pid_file": f"{directory}/seeder.pid"}
+    yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
+    yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
+    size_bytes = facts.manifest.size_bytes + SPARE_BYTES
+    yield Phase("download", _render("download.sh.j2", size_bytes=size_bytes, **work))
+    yield Phase("setnet", _render("setnet.sh.j2", text=_files(files)))
+    inside = _fragments(offers, "chroot", profile["postscript"])
+    outside = _fragments(offers, "postscript", None)
+    yield Phase("postscript", outside + (_render("chroot.sh.j2", text=inside) if inside else ""))
+    yield Phase("finish", _render("finish.sh.j2", **work))
+
+
+def _partscript(facts: BootFacts) -> str:
+    profile = facts.profile
+    if profile["partscript"]:
+        return str(profile["partscript"])
+    if profile["root"] == "disk":
+        raise BadInput(f"node {facts.node.name}: root: disk was given without a partscript; it must mount $NEWROOT.")
+    size = str(profile["root_size"] or "80%")
+    return _render("root-tmpfs.sh.j2", size=size, numa_policy=profile["numa_policy"])
+
+
+def _fragments(offers: Offers, stage: str, own: object) -> str:
+    """The plugins' fragments of a stage, then the site's own script."""
+    texts = [
+        f"# {one.name}\n{one.text}"
+        for one in sorted(offers.postscripts, key=lambda one: one.rank)
+        if one.stage == stage
+    ]
+    return "\n".join([*texts, str(own)] if own else texts)
+
+
+def _files(files: Sequence[types.NodeFile]) -> str:
+    described = [
+        {"path": one.path, "directory": str(PurePosixPath(one.path).parent), "content": one.content, "mode": one.mode}
+        for one in files
+    ]
+    return _render("files.sh.j2", files=described)
+
+
+def _job(url: str, facts: BootFacts, offers: Offers, in_memory: bool) -> Mapping[str, Any]:
+    return {
+        "node": facts.node.name,
+        "report_url": f"{url}/boot/progress",
+        "token_file": "/run/luna/session",
+        "manifest_sha256": facts.version.manifest_sha256,
+        "root": NEW_ROOT,
+        "work_directory": WORK_MEMORY if in_memory else WORK_DISK,
+        "endpoints": [
+            {"transport": one.transport, "url": one.url, "rank": one.rank, "parameters": dict(one.parameters)}
+            for one in offers.endpoints
+        ],
+        "index": facts.index,
+        "count": facts.count,
+    }
+
+
+def _boot_interface(node: types.Node) -> types.Interface:
+    interface = node.interface(_BOOT_INTERFACE)
+    if interface is None or not interface.mac:
+        raise BadInput(
+            f"node {node.name}: interface {_BOOT_INTERFACE} has no MAC; 'luna node change {node.name} --mac' gives it."
+        )
+    if not interface.addresses:
+        raise BadInput(f"node {node.name}: interface {_BOOT_INTERFACE} has no address; give it a network.")
+    return interface
+
+
+def _member_macs(node: types.Node, bond: types.Interface) -> list[str]:
+    members = [node.interface(name) for name in bond.members]
+    return [member.mac for member in members if member is not None and member.mac]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[^ -~]+|\$", " ", text)
+
+
+def _delimiter(text: str) -> str:
+    """The end of a here-document that can't be a line of `text`."""
+    return f"LUNA_{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("luna_core.boot", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - these are no web pages; shell values go through `quote`
+    )
+    environment.filters["quote"] = lambda value: shlex.quote(str(value))
+    environment.filters["delimiter"] = _delimiter
+    return environment
+
+
+def _render(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(**values)

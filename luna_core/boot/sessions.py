@@ -1,0 +1,124 @@
+"""Boot sessions: who may fetch an install script, and what became of each boot.
+
+A session is opened for a recognised node only. Its token is bound to the node and its address, is good until the boot
+is over or nothing was heard for half an hour, and is stored as a hash.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from luna_core.errors import LunaError
+from luna_core.model import Node, NodeState
+from luna_core.model.boot import BOOTS, SESSION, BootEvent, BootSession, Outcome
+from luna_core.operations.work import LAST, Work
+
+LIFETIME = timedelta(minutes=30)
+KEPT_BOOTS = 10
+MOST_EVENTS = 1000
+LAST_PHASE = "finish"
+
+
+class Refused(LunaError):
+    """The request carries no token that is good for it."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A new session, and its token, which is known only to the node from now on."""
+
+    session: BootSession
+    token: str
+
+
+def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any]) -> Opened:
+    """Begin a boot; an earlier one of the same node that isn't over is abandoned, and its token dies."""
+    for earlier in boots(work, node, limit=KEPT_BOOTS):
+        if earlier.outcome in ("booting", "failed"):
+            work.put(earlier.changed(outcome="abandoned"))
+    for old in boots(work, node)[KEPT_BOOTS - 1 :]:
+        work.remove(old)
+    token = secrets.token_urlsafe(32)
+    session = BootSession.new(
+        name=node.name, node=node.id, token_sha256=_hash(token), address=address, opened=now(), touched=now(), **version
+    )
+    work.put(session)
+    set_state(work, node, "booting")
+    return Opened(session, token)
+
+
+def authenticate(work: Work, token: str, node: str, address: str) -> BootSession:
+    """The live session of this token, if it is the node's and comes from its address; raises Refused."""
+    digest = _hash(token)
+    owner = next(iter(work.owners(SESSION, digest, digest)), None)
+    session = work.by_id(BootSession, owner.id) if owner else None
+    if session is None or not _is_live(session):
+        raise Refused("This boot session is over or never was.")
+    same = hmac.compare_digest(session.name, node) and hmac.compare_digest(session.address, address)
+    if not same:
+        raise Refused("This boot session is another's.")
+    return session
+
+
+def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSession:
+    """Keep what a node reported, and draw the outcome from it."""
+    outcome: Outcome = session.outcome
+    if event.status == "failed":
+        outcome = "failed"
+    elif event.phase == LAST_PHASE and event.status == "done":
+        outcome = "installed"
+    elif event.status == "started":
+        outcome = "booting"
+    changed = session.changed(
+        events=(*session.events, event)[-MOST_EVENTS:], touched=event.time, outcome=outcome, progress={}
+    )
+    work.put(changed)
+    if outcome == "booting":
+        set_state(work, work.by_id(Node, session.node), f"{event.phase}")
+    else:
+        set_state(work, work.by_id(Node, session.node), outcome, detail=event.phase if outcome == "failed" else "")
+    return changed
+
+
+def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) -> None:
+    """Keep the newest figures of a transfer."""
+    for session in work.many(BootSession, [session_id]):
+        work.put(session.changed(progress=dict(progress), touched=now()))
+
+
+def record_up(work: Work, session: BootSession) -> None:
+    """The node answers: the boot is over."""
+    event = BootEvent(time=now(), phase="up", status="done")
+    work.put(session.changed(outcome="up", events=(*session.events, event)))
+    set_state(work, work.by_id(Node, session.node), "up")
+
+
+def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSession]:
+    """The boots of a node that are kept, newest first."""
+    owners = work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
+    return work.many(BootSession, [owner.id for owner in owners])
+
+
+def set_state(work: Work, node: Node, state: str, *, detail: str = "") -> None:
+    """Keep a node's boot state."""
+    found = next(iter(work.many(NodeState, [node.id])), None)
+    if found is None or (found.state, found.detail) != (state, detail):
+        work.put(NodeState.load({"id": node.id, "name": node.name, "state": state, "since": now(), "detail": detail}))
+
+
+def now() -> str:
+    """The time as RFC 3339 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _is_live(session: BootSession) -> bool:
+    silent = datetime.now(UTC) - datetime.fromisoformat(session.touched)
+    return session.outcome in ("booting", "failed") and silent < LIFETIME
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

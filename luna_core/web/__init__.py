@@ -1,0 +1,1 @@
+"""The boot server: what nodes ask over HTTP while they boot."""

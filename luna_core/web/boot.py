@@ -1,0 +1,172 @@
+"""What machines ask while they boot: who they are, what to load, what to do, and where they report it."""
+
+import threading
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from luna_core.boot import identify, scripts, sessions
+from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
+from luna_core.errors import BadInput
+from luna_core.model import Node
+from luna_core.model.boot import BootEvent, BootSession
+from luna_core.operations import Luna, Work
+from luna_core.operations.configure import settings
+from luna_core.operations.resolve import Resolver
+from luna_core.settings import CORE_SETTINGS
+from luna_core.types import NodeFile, SettingValue
+from luna_core.web.commit import GroupCommit
+from luna_core.web.neighbours import neighbour_mac
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+
+SHOWN_FREE = 40
+MOST_LOG_CHARACTERS = 20_000
+IMAGES = "images"
+
+
+class BootService:
+    """Answers machines. Safe to use from many threads; holds nothing that a restart would lose."""
+
+    def __init__(self, luna: Luna, neighbour: Callable[[str], str | None] = neighbour_mac) -> None:
+        self.luna = luna
+        self.commits = GroupCommit(luna)
+        self._neighbour = neighbour
+        self._hooks_lock = threading.Lock()
+        self.versions = luna.settings.state_directory / IMAGES
+
+    @property
+    def hooks(self) -> "Hooks":
+        """The plugins, loaded by the first request that needs them."""
+        with self._hooks_lock:
+            return self.luna.hooks
+
+    def discover(self, machine: identify.Machine, url: str) -> str:
+        """The iPXE script for a machine: its boot if it is a node, else the menu."""
+        verdict = self.luna.read(lambda work: identify.by_mac(work, machine))
+        sightings = []
+        if verdict.node is None and not verdict.reason:
+            sightings = identify.ask_plugins(self.hooks, machine)
+            if any(one.node for one in sightings):
+                verdict = self.luna.change(
+                    lambda work: identify.by_sightings(work, machine, sightings), f"discovery of {machine.macs[0]}"
+                )
+        if verdict.node is None:
+            reason = verdict.reason or "No node has one of its MACs."
+            time = sessions.now()
+            self.commits.run(lambda work: identify.remember_unknown(work, machine, reason, sightings, time))
+            return self._menu(machine, url, reason)
+        return self._boot(verdict.node, machine, url)
+
+    def choose(self, machine: identify.Machine, name: str, url: str) -> str:
+        """Give a machine the name that was chosen at its console, and boot it."""
+        if not self._settings()["boot.menu_naming"]:
+            raise BadInput("Naming a machine at its console is switched off (setting boot.menu_naming).")
+        verdict = self.luna.change(lambda work: identify.choose(work, machine, name), f"menu of {machine.macs[:1]}")
+        return self._boot(verdict.node, machine, url) if verdict.node else self._menu(machine, url, verdict.reason)
+
+    def install_script(self, node: str, token: str, address: str, url: str) -> str:
+        """The install script of a live session's node; raises Refused."""
+        session = self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
+        facts = self._facts(session.node)
+        offers = ask_plugins(self.hooks, facts)
+        script = scripts.install_script(url, facts, offers, self._files(facts))
+        self.commits.run(
+            lambda work: self._event(work, session, BootEvent(time=sessions.now(), phase="script", status="done"))
+        )
+        return script
+
+    def report(self, node: str, token: str, address: str, event: BootEvent) -> None:
+        """Keep what a node reports of a phase; raises Refused."""
+
+        def keep(work: Work) -> tuple[BootSession, BootSession]:
+            before = sessions.authenticate(work, token, node, address)
+            return before, self._event(work, before, event)
+
+        before, after = self.commits.run(keep)
+        if before.outcome != after.outcome:
+            self._tell(after.node, before.outcome, after.outcome)
+
+    def progress(self, node: str, token: str, address: str, figures: dict[str, float | str]) -> None:
+        """Keep the newest figures of a transfer; raises Refused."""
+
+        def keep(work: Work) -> None:
+            session = sessions.authenticate(work, token, node, address)
+            sessions.record_progress(work, session.id, figures)
+
+        self.commits.run(keep)
+
+    def _boot(self, node: Node, machine: identify.Machine, url: str) -> str:
+        source = ip_address(machine.address)
+        mac = self._neighbour(machine.address)
+        if not self.luna.read(lambda work: identify.is_plausible(work, node, source, mac)):
+            raise sessions.Refused(f"{machine.address} is not where {node.name} can be.")
+        facts = self._facts(node.id)
+        offers = ask_plugins(self.hooks, facts)
+        version = {
+            "image": facts.image.name,
+            "version": facts.version.number,
+            "manifest_sha256": facts.version.manifest_sha256,
+        }
+        scripts.boot_script(url, facts, offers, "")  # what can't be rendered must not open a session
+        address = self._boot_address(facts, machine)
+
+        def open_one(work: Work) -> sessions.Opened:
+            identify.forget_unknown(work, machine)
+            return sessions.open_session(work, work.by_id(Node, node.id), address, version)
+
+        opened = self.commits.run(open_one)
+        self._tell(node.id, facts.node.state, "booting")
+        return scripts.boot_script(url, facts, offers, opened.token)
+
+    def _boot_address(self, facts: BootFacts, machine: identify.Machine) -> str:
+        """Where the node's next requests come from: its own address, or what DHCP gave iPXE and gives it again."""
+        interface = facts.node.interface(identify.BOOT_INTERFACE)
+        family = ip_address(machine.address).version
+        own = [str(one.address.ip) for one in interface.addresses if one.address.version == family] if interface else []
+        return own[0] if own and facts.profile["boot_address"] != "dhcp" else machine.address
+
+    def _menu(self, machine: identify.Machine, url: str, reason: str) -> str:
+        values = self._settings()
+        may_choose = bool(values["boot.menu_naming"])
+
+        def free(work: Work) -> list[object]:
+            resolver = Resolver(work, values)
+            return [resolver.node(node) for node in identify.free_nodes(work, SHOWN_FREE)] if may_choose else []
+
+        query = urlencode([*(("mac", mac) for mac in machine.macs)])
+        nodes = self.luna.read(free)
+        return scripts.menu_script(url, query=query, free=nodes, may_choose=may_choose, reason=reason)  # type: ignore[arg-type]
+
+    def _facts(self, node_id: str) -> BootFacts:
+        values = self._settings()
+        return self.luna.read(lambda work: boot_facts(work, values, work.by_id(Node, node_id), self.versions))
+
+    def _files(self, facts: BootFacts) -> list[NodeFile]:
+        from luna_core.drivers import load
+
+        distro = load("luna.distro", facts.image.distro, self.luna.settings)
+        files = scripts.identity_files(facts)
+        return [*files, *distro.network_files(facts.node, facts.image.path)]
+
+    def _settings(self) -> dict[str, SettingValue]:
+        declared = [*CORE_SETTINGS, *(answer.value for answer in self.hooks.luna_settings())]
+        return self.luna.read(lambda work: settings(work, declared))
+
+    def _tell(self, node_id: str, old: str, new: str) -> None:
+        values = self._settings()
+        facts = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, node_id)))
+        self.hooks.luna_node_state_changed(facts, old, new)
+
+    @staticmethod
+    def _event(work: Work, session: BootSession, event: BootEvent) -> BootSession:
+        return sessions.record_event(work, work.by_id(BootSession, session.id), event)
+
+
+def plain_address(remote: str) -> str:
+    """A client's address as luna stores it: an IPv4 client of a dual-stack socket (RFC 4291, 2.5.5.2) is IPv4."""
+    address = ip_address(remote.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
