@@ -14,7 +14,7 @@ EACH = "*"
 
 
 @cache
-def marked_paths(model: type[BaseModel], mark: type[Any]) -> tuple[tuple[Path, Mark], ...]:
+def marked_paths(model: type[BaseModel], mark: Any) -> tuple[tuple[Path, Mark], ...]:
     """Where fields with this mark are, as field names with `*` for every item of a list or dict."""
     found: list[tuple[Path, Mark]] = []
     for name, field in model.model_fields.items():
@@ -23,7 +23,7 @@ def marked_paths(model: type[BaseModel], mark: type[Any]) -> tuple[tuple[Path, M
     return tuple(found)
 
 
-def _in_annotation(annotation: Any, metadata: tuple[Any, ...], mark: type[Any]) -> Iterator[tuple[Path, Mark]]:
+def _in_annotation(annotation: Any, metadata: tuple[Any, ...], mark: Any) -> Iterator[tuple[Path, Mark]]:
     for item in metadata:
         if isinstance(item, mark):
             yield (), item
@@ -58,7 +58,7 @@ def _values(value: Any, path: Path) -> Iterator[Any]:
         yield from _values(getattr(value, path[0]), path[1:])
 
 
-def replace(model: type[BaseModel], body: dict[str, Any], mark: type[Any], new: Callable[[Any, Any], Any]) -> Any:
+def replace(model: type[BaseModel], body: dict[str, Any], mark: Any, new: Callable[[Any, Any], Any]) -> Any:
     """`body`, a JSON form of `model`, with every marked value replaced by `new(mark, value)`."""
     for path, marker in marked_paths(model, mark):
         body = _replaced(body, path, partial(new, marker))
