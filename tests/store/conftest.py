@@ -1,10 +1,14 @@
-"""A MongoDB replica set for all tests of the store, and a database of its own for each."""
+"""A MongoDB replica set for all tests of the store, and a store of its own for each."""
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from luna_core.interfaces import Store
+from luna_core.settings import MachineSettings
+from luna_core.store import open_store
 from luna_core.testing.mongod import ReplicaSet
 
 
@@ -24,3 +28,23 @@ def new_database(replica_set: ReplicaSet) -> Callable[[], str]:
 @pytest.fixture
 def mongo_url(new_database: Callable[[], str]) -> str:
     return new_database()
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new store, of one kind and then of the other."""
+    return f"sqlite://{tmp_path}/luna.db" if request.param == "sqlite" else request.getfixturevalue("mongo_url")
+
+
+@pytest.fixture
+def open_url() -> Iterator[Callable[[str], Store]]:
+    """Opens a store as luna does, and closes it after the test."""
+    stores: list[Store] = []
+
+    def opened(url: str) -> Store:
+        stores.append(open_store(MachineSettings(store=url)))
+        return stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
