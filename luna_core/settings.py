@@ -36,6 +36,16 @@ class MachineSettings:
     no_plugins: bool = False
     debug: bool = False
 
+    @property
+    def images_directory(self) -> Path:
+        """The versions of all images, each in a directory that is called by its manifest's SHA-256."""
+        return self.state_directory / "images"
+
+    @property
+    def public_directory(self) -> Path:
+        """What the file server offers to every node: `images/<SHA-256>/`, and what else plugins put there."""
+        return self.state_directory / "public"
+
 
 CORE_SETTINGS = (
     Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration, or none."),

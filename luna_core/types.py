@@ -131,6 +131,17 @@ class Node:
         """The interface called `name`, or None."""
         return next((one for one in self.interfaces if one.name == name), None)
 
+    def frontends(self) -> tuple[IPAddress, ...]:
+        """The controller's addresses: those in the boot network of this node first, then those of families it has."""
+        boot = self.interface("BOOTIF")
+        own = [one.address for one in boot.addresses] if boot else []
+
+        def distance(frontend: IPAddress) -> int:
+            near = any(frontend in address.network for address in own)
+            return 0 if near else 1 if any(frontend.version == address.version for address in own) else 2
+
+        return tuple(sorted(self.cluster.frontend_addresses, key=distance))
+
 
 # -------------------------------------------------------------------------------------------------------- answers
 
