@@ -77,6 +77,11 @@ luna_check_root() {
     [ -x "$NEWROOT/sbin/init" ] || [ -h "$NEWROOT/sbin/init" ] || { echo "there is no $NEWROOT/sbin/init" && return 1; }
 }
 
+# ssh sessions included, with what was started in them.
+luna_end_everything() {
+    luna_end 'LUNA_AGENT=1|SSH_CONNECTION=' '^sshd'
+}
+
 luna_run_script() {
     rm -f /run/luna/failure-reported
     LUNA_AGENT=1 LUNA_ATTEMPT=1 sh /run/luna/install.sh > /run/luna/install.log 2>&1 || return
@@ -91,7 +96,7 @@ luna_attempt() {
     luna_status=$?
     luna_log "the install script failed with exit status $luna_status"
     tail -n 20 /run/luna/install.log > /dev/console
-    luna_end LUNA_ATTEMPT
+    luna_end LUNA_ATTEMPT=1
     [ -e /run/luna/failure-reported ] || luna_report install failed "$luna_status" /run/luna/install.log
     umount --recursive --lazy "$NEWROOT" 2> /dev/null
     return 1
@@ -101,7 +106,7 @@ luna_refusals=0
 luna_clock_is_right=
 luna_delay_s=5
 luna_read_arguments
-luna_end LUNA_AGENT
+luna_end_everything
 luna_console_shell
 until luna_network; do
     sleep 5
@@ -117,5 +122,5 @@ until luna_attempt; do
     luna_delay_s=$((luna_delay_s * 2))
     [ "$luna_delay_s" -le 300 ] || luna_delay_s=300
 done
-luna_end LUNA_AGENT
+luna_end_everything
 luna_log "switching to the installed system"

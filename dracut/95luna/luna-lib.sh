@@ -46,17 +46,24 @@ luna_phase() {
     fi
 }
 
-# luna_end NAME: ends every process that was started with NAME=1 in its environment, and waits until it is gone.
+# luna_end PATTERN [NAME]: ends every process in whose first environment the extended regular expression is found, or
+# in whose name the other, and waits until it is gone. sshd needs the second: it writes its title over its environment.
 luna_end() {
     luna_rounds=0
-    while luna_found=$(grep -ls "$1=1" /proc/[0-9]*/environ) && [ "$luna_rounds" -lt 100 ]; do
+    while luna_found=$(luna_find "$@") && [ "$luna_rounds" -lt 100 ]; do
         luna_signal=TERM
         [ "$luna_rounds" -lt 50 ] || luna_signal=KILL
         for luna_file in $luna_found; do
-            luna_file=${luna_file%/environ}
-            kill "-$luna_signal" "${luna_file#/proc/}" 2> /dev/null || :
+            luna_file=${luna_file#/proc/}
+            kill "-$luna_signal" "${luna_file%%/*}" 2> /dev/null || :
         done
         luna_rounds=$((luna_rounds + 1))
         sleep 0.1
     done
+}
+
+luna_find() {
+    set -- "$(grep -lsE "$1" /proc/[0-9]*/environ)" "${2:+$(grep -lsE "$2" /proc/[0-9]*/comm)}"
+    echo "$1 $2"
+    [ -n "$1$2" ]
 }

@@ -16,7 +16,7 @@ ALWAYS = ("os", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encod
 OPENSSL = ("ssl", "_ssl", "_hashlib")
 
 _TRACE = """
-import ctypes, importlib, json, sys
+import ctypes, importlib, json, os, sys
 
 request = json.load(sys.stdin)
 sys.path.insert(0, request["directory"])
@@ -41,10 +41,13 @@ for name in request["libraries"]:
     with open("/proc/self/maps") as maps:
         mapped = {line.split()[-1] for line in maps if "/" in line}
     libraries[name] = next(path for path in mapped if path.rsplit("/", 1)[-1].startswith(name.split(".so")[0] + ".so"))
-files = {getattr(module, "__file__", None) for module in sys.modules.values()}
+standard = os.path.dirname(os.__file__)
+files = {getattr(module, "__file__", None) for module in sys.modules.values()} - {None}
+# Some modules, collections.abc of Python 3.13 among them, put another into their own place.
+named = (os.path.join(standard, *name.split(".")) + ".py" for name in sys.modules)
 print(json.dumps({
-    "standard_directory": sys.modules["os"].__file__.rsplit("/", 1)[0],
-    "files": [file for file in files if file],
+    "standard_directory": standard,
+    "files": [*files, *filter(os.path.exists, named)],
     "libraries": libraries,
 }))
 """

@@ -1,0 +1,63 @@
+"""The node runtime runs where there is nothing else."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.errors import CommandFailed, LunaError
+from luna_core.run import run
+from luna_core.types import InitrdFile
+
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def started(root: Path, code: str) -> str:
+    """What the code prints, run as luna-python does but without the shell that an empty root doesn't have."""
+    command = next(line for line in (root / "usr/bin/luna-python").read_text().splitlines() if line.startswith("exec"))
+    return run(["chroot", root, *command.split()[1:-1], "-c", code])
+
+
+def test_it_runs_the_client_with_its_own_libraries_in_an_otherwise_empty_root(tmp_path: Path) -> None:
+    root = build_runtime(tmp_path)
+    code = "import sys, luna_core.node.unpack; from luna_core.node.zstd import decompress; print(sys.version.split()[0])"
+    assert started(root, code).startswith(VERSION)
+
+
+def test_a_plugins_package_comes_along_with_what_it_imports_at_any_depth(tmp_path: Path) -> None:
+    source = tmp_path / "client.py"
+    source.write_text("def colours():\n    import colorsys\n    return colorsys.rgb_to_hsv(0, 0, 0)\n")
+    file = InitrdFile(source=source, destination=f"{PYTHON_DIRECTORY}/luna_site/client.py")
+    with_it = build_runtime(tmp_path / "cache", [file])
+    assert started(with_it, "import luna_site.client as c; print(c.colours())") == "(0.0, 0.0, 0)\n"
+    without = build_runtime(tmp_path / "cache")
+    with pytest.raises(CommandFailed, match="No module named 'colorsys'"):
+        started(without, "import colorsys")
+
+
+def test_a_package_that_imports_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "client.py"
+    source.write_text("import pydantic\n")
+    file = InitrdFile(source=source, destination=f"{PYTHON_DIRECTORY}/luna_site/client.py")
+    with pytest.raises(LunaError, match="No module named 'pydantic'"):
+        build_runtime(tmp_path / "cache", [file])
+
+
+def test_openssl_is_carried_only_for_tls(tmp_path: Path) -> None:
+    source = tmp_path / "client.py"
+    source.write_text("try:\n    import ssl\nexcept ImportError:\n    ssl = None\n")
+    file = InitrdFile(source=source, destination=f"{PYTHON_DIRECTORY}/luna_site/client.py")
+    code = "import luna_site.client as c; print(c.ssl is not None)"
+    assert started(build_runtime(tmp_path / "cache", [file], tls=True), code) == "True\n"
+    plain = build_runtime(tmp_path / "cache", [file])
+    assert started(plain, code) == "False\n"
+    assert not list(plain.rglob("libcrypto*"))
+
+
+def test_the_same_inputs_are_built_once(tmp_path: Path) -> None:
+    first = build_runtime(tmp_path)
+    made = (first / "usr/bin/luna-python").stat().st_ino
+    assert build_runtime(tmp_path) == first
+    assert (first / "usr/bin/luna-python").stat().st_ino == made
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]
