@@ -117,7 +117,18 @@ def test_a_failing_contract_fails_the_third_party_s_tests(site, tmp_path: Path) 
         "from luna_core.testing.general import PluginContract\n"
         f"class TestContract(PluginContract):\n    module = {module!r}\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, test_file]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb=line",
+        "--rootdir",
+        tmp_path,
+        test_file,
+    ]
     with pytest.raises(CommandFailed) as raised:
         run(command, environment=search_path(), directory=tmp_path)
     assert "2 failed" in str(raised.value)
