@@ -13,6 +13,21 @@ from luna_core.types import Key
 
 USES = "uses"
 MASK = "***"
+LONGEST_SHOWN = 200
+# What pydantic's types of errors mean to an administrator (https://docs.pydantic.dev/latest/errors/validation_errors/).
+ACCEPTED = {
+    "string_too_long": "a text of at most {max_length} characters",
+    "string": "a text, in quotes if it looks like a number",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "too_short": "a list of at least one",
+    "tuple": "a list",
+    "dict": "a mapping of names to values",
+    "model": "a mapping of names to values",
+    "greater": "a number of at least {ge}",
+    "less": "a number of at most {le}",
+}
 
 
 def new_id() -> str:
@@ -65,10 +80,12 @@ class StoredObject(Part):
 def explain(model: type[StoredObject], values: Mapping[str, Any], error: ValidationError) -> str:
     """One line for each problem: the object, the field, what was given and what would be accepted."""
     lines = []
+    name = values.get("name", "")
+    title = f"{model.kind} {name if str(name).isprintable() else ascii(name)}"
     for problem in error.errors():
-        path = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "is-instance"))]
-        field = ".".join(path) or "it"
-        lines.append(f"{model.kind} {values.get('name', '')}: {field}: {_sentence(model, path, problem)}")
+        path = [str(part) for part in problem["loc"] if part != "[key]"]
+        field = f"{'.'.join(path)}: " if path else ""
+        lines.append(f"{title}: {field}{_sentence(model, path, problem)}")
     return "\n".join(dict.fromkeys(lines))
 
 
@@ -78,8 +95,21 @@ def _sentence(model: type[StoredObject], path: list[str], problem: Any) -> str:
         return f"there is no such field; accepted are {', '.join(known)}." if len(path) == 1 else "no such field."
     if problem["type"] == "missing":
         return "it is required but was not given."
+    accepted = _accepted(problem)
+    if problem["type"] == "value_error" and isinstance(problem["input"], Mapping):
+        return f"{accepted}."  # which names the values that don't fit together
     secret = any(path[:1] == [marked[0]] for marked, _ in marked_paths(model, Secret))
-    given = MASK if secret else repr(problem.get("input"))
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    accepted = message if message.startswith("accepted") else f"accepted is {message}"
-    return f"{given} was given; {accepted}."
+    return f"{MASK if secret else _shortened(repr(problem.get('input')))} was given; {accepted}."
+
+
+def _accepted(problem: Any) -> str:
+    kind, message = problem["type"], problem["msg"]
+    for beginning, words in ACCEPTED.items():
+        if kind.startswith(beginning):
+            return f"accepted is {words.format(**problem.get('ctx', {}))}"
+    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return message if message.startswith("accepted") else f"accepted is {message}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,10 +14,17 @@ _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,14}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=-]{0,62}")
-_HEX = re.compile(r"[0-9a-f]+")
+_MAC = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}(?:(?:\1[0-9a-f]{2}){14})?")
+_PLAIN_MAC = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _WORD = re.compile(r"[!-~]{1,253}")
+_ROOT_SIZE = re.compile(r"[1-9][0-9]*[MG]|[1-9][0-9]?%|100%")
+_DNS_SUFFIX = re.compile(r"([a-z0-9-]{0,61}[a-z0-9])?")
+_PRINTABLE = re.compile(r"[ -~]*")
+_USER = re.compile(r"[!-~]{1,32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RECORD_VALUE = re.compile(r"[^\x00-\x1f\x7f]{1,4096}")
+_ENCRYPTED = re.compile(re.escape(ENCRYPTED) + r"[!-~]+")
 ETHERNET_DIGITS = 12
-INFINIBAND_DIGITS = 40
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,10 @@ def normal_mac(value: object) -> str:
     accepted = "accepted is a MAC as in 52:54:00:12:34:56, 52-54-00-12-34-56, 5254.0012.3456 or 525400123456"
     if not isinstance(value, str):
         raise ValueError(accepted)
-    digits = re.sub(r"[:.-]", "", value.strip().lower())
-    if not _HEX.fullmatch(digits) or len(digits) not in (ETHERNET_DIGITS, INFINIBAND_DIGITS):
+    text = value.strip().lower()
+    if not _MAC.fullmatch(text) and not _PLAIN_MAC.fullmatch(text):
         raise ValueError(accepted)
+    digits = re.sub(r"[:.-]", "", text)
     if not digits.strip("0"):
         raise ValueError("accepted is the MAC of one interface, not all zeros")
     if len(digits) == ETHERNET_DIGITS and int(digits[:2], 16) & 1:
@@ -60,27 +68,36 @@ def normal_mac(value: object) -> str:
 
 
 def _strict_network(value: object) -> object:
-    if isinstance(value, str) and "/" in value:
-        address, _, _ = value.partition("/")
-        try:
-            parsed = IPv6Network(value, strict=False) if ":" in address else IPv4Network(value, strict=False)
-        except ValueError:
-            raise ValueError("accepted is a network as in 10.141.0.0/16 or fd00:141::/64") from None
-        if str(parsed.network_address) != address and parsed.network_address != type(parsed.network_address)(address):
-            raise ValueError(f"accepted is the network's own address, {parsed}")
-        return parsed
     if isinstance(value, IPv4Network | IPv6Network):
         return value
-    raise ValueError("accepted is a network as in 10.141.0.0/16 or fd00:141::/64")
+    accepted = "accepted is a network as in 10.141.0.0/16 or fd00:141::/64"
+    if not isinstance(value, str) or "/" not in value:
+        raise ValueError(accepted)
+    try:
+        parsed = ip_interface(value)
+    except ValueError:
+        raise ValueError(accepted) from None
+    if parsed.ip != parsed.network.network_address:
+        raise ValueError(f"accepted is the network's own address, {parsed.network}")
+    if parsed.network.is_multicast or parsed.network.prefixlen == 0:
+        raise ValueError(accepted)
+    return parsed.network
 
 
 def _one_address(value: object) -> object:
-    if isinstance(value, IPv4Address | IPv6Address):
-        return value
+    accepted = "accepted is a host's address as in 10.141.0.1 or fd00:141::1"
     try:
-        return IPv6Address(value) if isinstance(value, str) and ":" in value else IPv4Address(str(value))
+        address = ip_address(str(value))
     except ValueError:
-        raise ValueError("accepted is an address as in 10.141.0.1 or fd00:141::1") from None
+        raise ValueError(accepted) from None
+    if address.is_multicast or address.is_unspecified or getattr(address, "scope_id", None):
+        raise ValueError(accepted)
+    return address
+
+
+def _text_of_number(value: object) -> object:
+    """In YAML, rack 12 is a number; a float stays one, for 1.10 would become 1.1."""
+    return str(value) if type(value) is int else value
 
 
 Name = Annotated[str, _matching(_NAME, "up to 63 letters, digits, '.', '_' and '-', a letter or digit first")]
@@ -92,11 +109,20 @@ InterfaceName = Annotated[
     str, _matching(_INTERFACE, "up to 15 letters, digits, '.', '_', ':' and '-' as in eth0, BOOTIF or BMC")
 ]
 Tag = Annotated[str, _matching(_TAG, "a word of letters, digits and any of '_.:=-'")]
-Word = Annotated[str, _matching(_WORD, "one word of printable ASCII without spaces")]
+TEXT_OF_NUMBER = BeforeValidator(_text_of_number)
+Text = Annotated[str, TEXT_OF_NUMBER]
+Word = Annotated[Text, _matching(_WORD, "one word of printable ASCII without spaces")]
+Label = Annotated[Text, Field(max_length=128)]
+Arguments = Annotated[str, _matching(_PRINTABLE, "printable ASCII in one line")]
+RootSize = Annotated[str, _matching(_ROOT_SIZE, "a size as in 4G, 800M or 60%")]
+DnsSuffix = Annotated[str, _matching(_DNS_SUFFIX, "lower-case letters, digits and '-', not at its end, or nothing")]
+BmcUser = Annotated[str, _matching(_USER, "up to 32 characters of printable ASCII without spaces")]
+Sha256 = Annotated[str, _matching(_SHA256, "64 hexadecimal digits in lower case")]
+RecordValue = Annotated[str, _matching(_RECORD_VALUE, "one line of up to 4096 characters")]
 Mac = Annotated[str, BeforeValidator(normal_mac)]
 Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_one_address)]
 Subnetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_strict_network)]
 Mtu = Annotated[int, Field(ge=576, le=65520)]
 Vlan = Annotated[int, Field(ge=1, le=4094)]
-SecretText = Annotated[str, Secret()]
+SecretText = Annotated[str, Secret(), _matching(_ENCRYPTED, "what luna encrypted")]
 Family = Literal[4, 6]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from luna_core.model.base import Part, StoredObject
-from luna_core.model.fields import Address, Domain, Family, Mtu, Name, Subnetwork, Vlan, Word
+from luna_core.model.fields import Address, Domain, Family, Mtu, Name, RecordValue, Subnetwork, Vlan, Word
 from luna_core.types import IPAddress
 
 IPV6_MINIMUM_MTU = 1280
@@ -51,12 +51,15 @@ class Subnet(Part):
 
     @model_validator(mode="after")
     def _inside(self) -> Self:
-        named = [("gateway", self.gateway)] if self.gateway else []
-        for title, one in [("dhcp_range", self.dhcp_range), *(("reserved", one) for one in self.reserved)]:
-            named += [(title, one.first), (title, one.last)] if one else []
-        for title, address in named:
-            if address.version != self.family or address not in self.network:
-                raise ValueError(f"accepted is a {title} inside {self.network}, not {address}")
+        hosts = [("gateway", self.gateway)] if self.gateway else []
+        if self.dhcp_range:
+            hosts += [("dhcp_range", self.dhcp_range.first), ("dhcp_range", self.dhcp_range.last)]
+        for title, address in hosts:
+            if not self.is_usable(address):
+                raise ValueError(f"accepted for {title} are hosts' addresses in {self.network}, not {address}")
+        for one in self.reserved:
+            if one.first not in self.network or one.last not in self.network:
+                raise ValueError(f"accepted is a reserved range in {self.network}, not {one}")
         if self.dhcp_range and self.gateway and self.gateway in self.dhcp_range:
             raise ValueError(f"accepted is a dhcp_range without the gateway {self.gateway}")
         return self
@@ -86,7 +89,7 @@ class ZoneRecord(Part):
 
     name: Word
     type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT"]
-    value: str = Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+$")
+    value: RecordValue
 
 
 class Network(StoredObject):
@@ -107,9 +110,10 @@ class Network(StoredObject):
     def _one_of_each_family(self) -> Self:
         families = [subnet.family for subnet in self.subnets]
         if len(families) != len(set(families)):
-            raise ValueError("accepted is at most one IPv4 and one IPv6 subnet")
+            given = ", ".join(str(subnet.network) for subnet in self.subnets)
+            raise ValueError(f"accepted are subnets of which at most one is IPv4 and one IPv6, not {given}")
         if self.mtu and self.mtu < IPV6_MINIMUM_MTU and 6 in families:
-            raise ValueError("accepted is an mtu of at least 1280 in a network with IPv6 (RFC 8200)")
+            raise ValueError(f"accepted is an mtu of at least 1280 in a network with IPv6 (RFC 8200), not {self.mtu}")
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
+from math import isfinite
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -9,14 +10,20 @@ from pydantic import AfterValidator, Field, model_validator
 
 from luna_core.model.base import Part, StoredObject
 from luna_core.model.fields import (
+    TEXT_OF_NUMBER,
     Address,
+    Arguments,
+    BmcUser,
     Domain,
     HostName,
     InterfaceName,
+    Label,
     Mac,
     Name,
     Reference,
     SecretText,
+    Sha256,
+    Text,
     Word,
 )
 from luna_core.model.profile import InterfaceSpec, Profile, Tagged
@@ -45,6 +52,14 @@ def _absolute(value: str) -> str:
     return value
 
 
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise ValueError("accepted is a text, a number, true, false or a list of texts")
+
+
 class Cluster(StoredObject, Profile):
     """The one cluster of a store: the controller's addresses and the defaults for every node."""
 
@@ -60,7 +75,8 @@ class Cluster(StoredObject, Profile):
     def _one_of_each_family(self) -> Self:
         families = [address.version for address in self.frontend_addresses]
         if len(families) != len(set(families)):
-            raise ValueError("accepted is one IPv4 and one IPv6 frontend address at most")
+            given = ", ".join(map(str, self.frontend_addresses))
+            raise ValueError(f"accepted are frontend_addresses of which at most one is IPv4 and one IPv6, not {given}")
         return self
 
     def unique_keys(self) -> Iterator[Key]:
@@ -78,9 +94,9 @@ class OsImage(StoredObject):
     kernel_version: Word | None = Field(None, description="Kernel release to boot; the newest if not given.")
     kernel_modules: tuple[Word, ...] = Field((), description="Kernel modules to add to the initramfs.")
     dracut_modules: tuple[Word, ...] = Field((), description="dracut modules to add to the initramfs, -NAME to omit.")
-    kernel_arguments: Annotated[str, Field(pattern=r"^[ -~]*$")] = Field("", description="Arguments for the kernel.")
+    kernel_arguments: Arguments = Field("", description="Arguments for the kernel.")
     grab_excludes: tuple[str, ...] = Field((), description="Patterns that grab and push leave alone.")
-    options: dict[Word, str] = Field({}, description="What the distribution driver needs, as KEY=VALUE.")
+    options: dict[Word, Text] = Field({}, description="What the distribution driver needs, as KEY=VALUE.")
     latest: int = Field(0, ge=0, description="Number of the version in force; 0 before the first pack.")
 
 
@@ -90,7 +106,7 @@ class ImageVersion(StoredObject):
     kind: ClassVar[str] = "image_version"
     osimage: Annotated[str, Reference("osimage")]
     number: int = Field(ge=1)
-    manifest_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    manifest_sha256: Sha256
     size_bytes: int = Field(ge=0)
     packed_at: str = Field("", description="When, as RFC 3339 in UTC.")
     distro: str = ""
@@ -107,13 +123,13 @@ class BmcSetup(StoredObject):
 
     kind: ClassVar[str] = "bmcsetup"
     driver: Name = Field("ipmi", description="BMC driver, such as ipmi or redfish.")
-    user: Annotated[str, Field(pattern=r"^[!-~]{1,32}$")] = Field("ladmin", description="User to log in as.")
+    user: BmcUser = Field("ladmin", description="User to log in as.")
     password: SecretText | None = Field(None, description="Password, from @FILE, @- or a prompt.")
     user_id: int = Field(4, ge=1, le=63, description="IPMI user slot that luna sets up.")
     lan_channel: int = Field(1, ge=0, le=15, description="IPMI LAN channel.")
     management_channel: int = Field(1, ge=0, le=15, description="IPMI channel of the user's privileges.")
     unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
-    options: dict[Word, str] = Field({}, description="What the BMC driver needs, as KEY=VALUE.")
+    options: dict[Word, Text] = Field({}, description="What the BMC driver needs, as KEY=VALUE.")
 
 
 class Group(StoredObject, Profile, Tagged):
@@ -150,8 +166,8 @@ class Node(StoredObject, Profile, Tagged):
     switch: Annotated[str, Reference("switch")] | None = Field(None, description="Switch that it is plugged into.")
     port: Word | None = Field(None, description="Port of the switch: ifName, ifAlias, ifIndex or bridge port.")
     rack: Word | None = Field(None, description="Rack that it is in.")
-    serial: str | None = Field(None, max_length=128, description="SMBIOS serial number.")
-    asset_tag: str | None = Field(None, max_length=128, description="SMBIOS asset tag.")
+    serial: Label | None = Field(None, description="SMBIOS serial number.")
+    asset_tag: Label | None = Field(None, description="SMBIOS asset tag.")
 
     def macs(self) -> list[str]:
         """Every MAC, that of BOOTIF first."""
@@ -204,7 +220,7 @@ class Switch(Device):
     """An Ethernet switch whose forwarding table tells which node is on which port."""
 
     kind: ClassVar[str] = "switch"
-    snmp_version: Literal["1", "2c", "3"] = Field("2c", description="SNMP version.")
+    snmp_version: Annotated[Literal["1", "2c", "3"], TEXT_OF_NUMBER] = Field("2c", description="SNMP version.")
     community: SecretText | None = Field(None, description="SNMP v1 or v2c read community, from @FILE, @- or a prompt.")
     user: Word | None = Field(None, description="SNMP v3 user.")
     auth_protocol: Literal["MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512"] | None = Field(
@@ -237,4 +253,4 @@ class SettingValue(StoredObject):
     """A cluster setting that was given a value."""
 
     kind: ClassVar[str] = "setting"
-    value: Any
+    value: Annotated[Any, AfterValidator(_plain)]

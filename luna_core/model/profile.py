@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from luna_core.model.base import Part
-from luna_core.model.fields import InterfaceName, Mtu, Reference, Tag, Vlan
+from luna_core.model.fields import Arguments, DnsSuffix, InterfaceName, Mtu, Reference, RootSize, Tag, Vlan
 
 InterfaceType = Literal["ethernet", "infiniband", "bond", "vlan", "bridge", "bmc"]
 BondMode = Literal["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"]
@@ -27,15 +27,11 @@ class Profile(Part):
     root: Literal["tmpfs", "overlay", "disk"] | None = Field(
         None, description="Where the root file system lives; tmpfs if nobody says."
     )
-    root_size: Annotated[str, Field(pattern=r"^[1-9][0-9]*[MG%]$")] | None = Field(
-        None, description="Size of a root in RAM, as in 4G, 800M or 60%."
-    )
+    root_size: RootSize | None = Field(None, description="Size of a root in RAM, as in 4G, 800M or 60%.")
     numa_policy: Literal["default", "interleave"] | None = Field(
         None, description="Which NUMA nodes hold a root in RAM (mpol= of tmpfs)."
     )
-    kernel_arguments: Annotated[str, Field(pattern=r"^[ -~]*$")] | None = Field(
-        None, description="Further arguments for the kernel."
-    )
+    kernel_arguments: Arguments | None = Field(None, description="Further arguments for the kernel.")
     prescript: str | None = Field(None, description="Shell script that runs before anything else.")
     partscript: str | None = Field(None, description="Shell script that partitions and mounts disks.")
     postscript: str | None = Field(None, description="Shell script that runs in the unpacked image.")
@@ -54,7 +50,7 @@ class InterfaceSpec(Part):
     parent: InterfaceName | None = Field(None, description="Interface that carries the VLAN (type vlan).")
     members: tuple[InterfaceName, ...] | None = Field(None, description="Interfaces in the bond or bridge.")
     bond_mode: BondMode | None = Field(None, description="Linux bonding mode (type bond).")
-    dns_suffix: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")] | None = Field(
+    dns_suffix: DnsSuffix | None = Field(
         None, description="What is added to the node's name in DNS for this interface."
     )
     options: str | None = Field(None, description="Free text for the distribution's interface file.")
