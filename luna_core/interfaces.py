@@ -97,6 +97,14 @@ class Distro(ABC):
         """
         return ()
 
+    def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:
+        """Name and version of every package in the tree, sorted by name.
+
+        Example:
+            return [("bash", "5.2.15-2+b2")]
+        """
+        return ()
+
     def grab_excludes(self) -> Sequence[str]:
         """Further paths that `luna osimage grab` and `push` leave alone, as rsync patterns.
 

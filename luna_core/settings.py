@@ -58,6 +58,7 @@ CORE_SETTINGS = (
     Setting(name="dhcp.shared_networks", default=(), help="Networks on one wire, as in cluster+storage."),
     Setting(name="dns.port", default=53, help="Port of the DNS server on the controller."),
     Setting(name="tftp.directory", default="/var/lib/luna/tftp", help="Directory that TFTP serves boot files from."),
+    Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
     Setting(name="boot.menu_naming", default=True, help="Whether the boot menu may name machines after free nodes."),
     Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
     Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from luna_core.errors import AlreadyExists
 from luna_core.interfaces import Store, Transaction
-from luna_core.settings import MachineSettings, machine_settings
+from luna_core.settings import CORE_SETTINGS, MachineSettings, machine_settings
 from luna_core.store import open_store
+from luna_core.types import Setting, SettingValue
 
 # The model takes longer to import than all else together, and listing ten thousand nodes does without it.
 if TYPE_CHECKING:
@@ -60,6 +61,17 @@ class Luna:
         from luna_core.plugins import Plugins
 
         return Hooks(Plugins(self.settings))
+
+    def declared_settings(self) -> list[Setting]:
+        """The cluster's settings that luna and its plugins know."""
+        return [*CORE_SETTINGS, *(answer.value for answer in self.hooks.luna_settings())]
+
+    def cluster_settings(self) -> dict[str, SettingValue]:
+        """Every declared setting of the cluster with its value."""
+        from luna_core.operations.configure import settings
+
+        declared = self.declared_settings()
+        return self.read(lambda work: settings(work, declared))
 
     def look(self, operation: Callable[[Transaction], T]) -> T:
         """What `operation` returns from the stored records as they are, which is the fast way to long lists."""

@@ -1,9 +1,7 @@
 """What machines ask while they boot: who they are, what to load, what to do, and where they report it."""
 
-import threading
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from luna_core.boot import identify, scripts, sessions
@@ -14,13 +12,9 @@ from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
 from luna_core.operations.resolve import Resolver
-from luna_core.settings import CORE_SETTINGS
 from luna_core.types import NodeFile, SettingValue
 from luna_core.web.commit import GroupCommit
 from luna_core.web.neighbours import neighbour_mac
-
-if TYPE_CHECKING:
-    from luna_core.hooks import Hooks
 
 SHOWN_FREE = 40
 MOST_LOG_CHARACTERS = 20_000
@@ -34,14 +28,10 @@ class BootService:
         self.luna = luna
         self.commits = GroupCommit(luna)
         self._neighbour = neighbour
-        self._hooks_lock = threading.Lock()
+        # Loaded before there are threads that could load them twice.
+        self.hooks = luna.hooks
+        self._declared = luna.declared_settings()
         self.versions = luna.settings.state_directory / IMAGES
-
-    @property
-    def hooks(self) -> "Hooks":
-        """The plugins, loaded by the first request that needs them."""
-        with self._hooks_lock:
-            return self.luna.hooks
 
     def discover(self, machine: identify.Machine, url: str) -> str:
         """The iPXE script for a machine: its boot if it is a node, else the menu."""
@@ -152,8 +142,7 @@ class BootService:
         return [*files, *distro.network_files(facts.node, facts.image.path)]
 
     def _settings(self) -> dict[str, SettingValue]:
-        declared = [*CORE_SETTINGS, *(answer.value for answer in self.hooks.luna_settings())]
-        return self.luna.read(lambda work: settings(work, declared))
+        return self.luna.read(lambda work: settings(work, self._declared))
 
     def _tell(self, node_id: str, old: str, new: str) -> None:
         values = self._settings()

@@ -11,8 +11,6 @@ from cheroot import wsgi
 
 from luna_core.errors import LunaError
 from luna_core.operations import connect
-from luna_core.operations.configure import settings
-from luna_core.settings import CORE_SETTINGS
 from luna_core.web.app import make_app
 from luna_core.web.boot import BootService
 
@@ -29,7 +27,7 @@ def serve(address: str, port: int | None) -> None:
     """Answer booting machines until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with connect(who="lweb") as luna:
-        values = luna.read(lambda work: settings(work, CORE_SETTINGS))
+        values = luna.cluster_settings()
         service = BootService(luna)
         app = make_app(service, Path(str(values["tftp.directory"])))
         server = wsgi.Server(
