@@ -1,7 +1,7 @@
 """A controller that knows just enough to boot a node, and the files that it serves."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,15 +13,13 @@ from luna_core.boot.initramfs import build_initramfs
 from luna_core.run import run
 from luna_core.testing import facts
 from luna_core.testing.fakes.distro import FakeDistro
-from luna_core.types import Image, InitrdFile, Kernel
+from luna_core.types import DracutModule, Image, InitrdFile, Kernel
 from luna_lab.lab import CONTROLLER, Lab
 from luna_lab.machine import Machine
 from luna_lab.tree import debian_tree
 
 TOKEN = "0badc0de5eed"
 URL = f"http://{CONTROLLER.ip}:7050"
-SHELL_INIT = "base udev-rules luna"
-SYSTEMD_INIT = "systemd systemd-initrd dracut-systemd base udev-rules luna"
 
 # What luna renders for a node, in short.
 INSTALL = """
@@ -63,11 +61,9 @@ class BootFiles:
     tarball: Path
     runtime_cache: Path
 
-    def initramfs(self, output: Path, modules: str, public_key: Path | None = None) -> Path:
-        keys = [InitrdFile(source=public_key, destination="/root/.ssh/authorized_keys")] if public_key else []
-        build_initramfs(
-            self.tree, DracutDistro(modules), self.image, self.kernel, output, keys, runtime_cache=self.runtime_cache
-        )
+    def initramfs(self, output: Path, modules: str, answers: Iterable[InitrdFile | DracutModule] = ()) -> Path:
+        distro = DracutDistro(modules)
+        build_initramfs(self.tree, distro, self.image, self.kernel, output, answers, runtime_cache=self.runtime_cache)
         return output
 
 
@@ -182,7 +178,8 @@ def controller(luna_lab: Callable[..., Lab]) -> Iterator[Callable[..., Controlle
 
     def make(files: BootFiles, modules: str, arguments: str, *, uefi: bool = False) -> Controller:
         lab = luna_lab(memory_mb=768, uefi=uefi)
-        initramfs = files.initramfs(lab.directory / "initrd", modules, lab.public_key)
+        keys = InitrdFile(source=lab.public_key, destination="/root/.ssh/authorized_keys")
+        initramfs = files.initramfs(lab.directory / "initrd", modules, [keys])
         made = Controller(lab, files, initramfs, arguments)
         with lab.namespace.inside():
             servers.append(ThreadingHTTPServer((str(CONTROLLER.ip), 7050), _handler(made)))

@@ -1,6 +1,8 @@
 """A virtual machine boots through iPXE into luna's initramfs and from there into Debian. Minutes, without KVM."""
 
-from collections.abc import Callable
+import socket
+import struct
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +13,10 @@ SYSTEMD_INIT = "systemd systemd-initrd dracut-systemd base udev-rules luna"
 TOKEN = "0badc0de5eed"
 STATIC = "luna.ip=10.141.0.1/16 luna.gateway=10.141.255.254"
 WAIT_S = 600
+# linux/if_ether.h, linux/if_packet.h
+ETH_P_ALL = 3
+SOL_PACKET = 263
+PACKET_AUXDATA = 8
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -46,3 +52,56 @@ def test_a_failing_installation_is_reported_can_be_looked_into_and_succeeds_when
     lab.events.wait("reports", "^finish done$", WAIT_S)
     assert_it_runs_debian_without_luna(lab)
     assert TOKEN not in console(node)
+
+
+def test_uefi_dhcp_and_an_initramfs_with_systemd_lead_to_the_same(controller: Callable, boot_files, console) -> None:
+    made = controller(boot_files, SYSTEMD_INIT, "luna.ip=dhcp", uefi=True)
+    node = made.lab.machines[0]
+    node.start(["-rtc", "base=2001-01-01"])
+    made.lab.events.wait(node.name, "luna: .*the clock was off by", WAIT_S)
+    made.lab.events.wait("reports", "^finish done$", WAIT_S)
+    assert_it_runs_debian_without_luna(made.lab)
+    assert int(made.lab.on_node(node, "date +%Y")) >= 2026
+    assert TOKEN not in console(node)
+
+
+def test_service_mode_stays_in_the_initramfs_on_a_bond_with_both_address_families(
+    controller: Callable, boot_files
+) -> None:
+    bond = "luna.bond=active-backup:52:54:00:6c:00:01"
+    made = controller(boot_files, SHELL_INIT, f"luna.service=1 {bond} {STATIC} luna.ip=fd00:6c75:6e61::15/64")
+    lab = made.lab
+    node = lab.machines[0]
+    node.start()
+    lab.events.wait(node.name, "luna: .*service mode", WAIT_S)
+    assert lab.on_node(node, "ls /sys/class/net/bond0/lower_*; which reboot").endswith("/usr/sbin/reboot\n")
+    assert lab.on_node(node, "ping -c 1 -w 60 10.141.255.254 > /dev/null; cat /proc/net/if_inet6").count("bond0") == 2
+    assert not lab.events.of("controller")
+    lab.on_node(node, "luna-python -c 'import luna_core.node.unpack'; echo b > /proc/sysrq-trigger &")
+    lab.events.wait(node.name, "Open Source Network Boot Firmware", WAIT_S, after=lab.events.of(node.name)[-1])
+
+
+def test_a_tagged_vlan_carries_everything_that_the_node_says(controller: Callable, boot_files) -> None:
+    made = controller(boot_files, SHELL_INIT, f"luna.service=1 luna.vlan=7 {STATIC}")
+    lab = made.lab
+    node = lab.machines[0]
+    with lab.namespace.inside():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    wire.bind(("tap1", 0))
+    wire.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    wire.settimeout(WAIT_S)
+    node.start()
+    lab.events.wait(node.name, r"luna: .*network is up: luna\.7\S* .*10\.141\.0\.1/16", WAIT_S)
+    assert any(tag == 7 for tag in vlan_tags(wire))
+
+
+def vlan_tags(wire: socket.socket) -> Iterator[int]:
+    """The VLAN of each frame that arrives (packet(7), PACKET_AUXDATA), 0 for none; ends when none comes for long."""
+    with wire:
+        while True:
+            try:
+                _, ancillary, _, _ = wire.recvmsg(65536, 256)
+            except TimeoutError:
+                return
+            for _, _, data in ancillary:
+                yield struct.unpack("=IIIHHHH", data[:20])[5] & 0xFFF

@@ -21,7 +21,9 @@ def started(root: Path, code: str) -> str:
 
 def test_it_runs_the_client_with_its_own_libraries_in_an_otherwise_empty_root(tmp_path: Path) -> None:
     root = build_runtime(tmp_path)
-    code = "import sys, luna_core.node.unpack; from luna_core.node.zstd import decompress; print(sys.version.split()[0])"
+    code = (
+        "import sys, luna_core.node.unpack; from luna_core.node.zstd import decompress; print(sys.version.split()[0])"
+    )
     assert started(root, code).startswith(VERSION)
 
 
