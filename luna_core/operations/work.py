@@ -16,6 +16,7 @@ from luna_core.secrets import Keyring
 from luna_core.types import Owner, Record, Write
 
 T = TypeVar("T", bound=StoredObject)
+Place = tuple[str, str]
 LAST = "\U0010ffff"
 SHOWN_USERS = 10
 
@@ -39,17 +40,20 @@ class Work:
     def __init__(self, transaction: Transaction, keyring: Keyring) -> None:
         self.transaction = transaction
         self.keyring = keyring
-        self._stored: dict[str, StoredObject] = {}
-        self._revisions: dict[str, int] = {}
-        self._current: dict[str, StoredObject | None] = {}
+        # By kind and id, for a node and its state have the same id.
+        self._stored: dict[Place, StoredObject] = {}
+        self._revisions: dict[Place, int] = {}
+        self._current: dict[Place, StoredObject | None] = {}
+        self._touched: dict[Place, None] = {}
+        self._pending_users: dict[str, list[StoredObject]] | None = None
         self._names: dict[tuple[str, str], str] = {}
-        self._kinds: dict[str, dict[str, None]] = defaultdict(dict)
+        self._ids: dict[str, dict[str, None]] = defaultdict(dict)
         self._complete: set[str] = set()
 
     def find(self, model: type[T], name: str) -> T | None:
         """The object of that name, or None."""
         if (known := self._names.get((model.kind, name))) is not None:
-            return self._as(model, self._current.get(known))
+            return self._as(model, self._current.get((model.kind, known)))
         if model.kind in self._complete:
             return None
         for owner in self.owners(f"name:{model.kind}", name, name):
@@ -73,15 +77,15 @@ class Work:
 
     def name_of(self, model: type[StoredObject], identity: str) -> str:
         """The name of an object, also of one that this transaction removes; its id if it is long gone."""
-        found = self._by_id(model, identity) or self._stored.get(identity)
+        found = self._by_id(model, identity) or self._stored.get((model.kind, identity))
         return found.name if found else identity
 
     def many(self, model: type[T], ids: Sequence[str]) -> list[T]:
         """The objects with these ids that exist."""
-        missing = [one for one in ids if one not in self._current]
+        missing = [one for one in ids if (model.kind, one) not in self._current]
         for record in self.transaction.fetch(model.kind, missing) if missing else ():
             self._keep(model, record)
-        found = (self._as(model, self._current.get(one)) for one in ids)
+        found = (self._as(model, self._current.get((model.kind, one))) for one in ids)
         return [one for one in found if one is not None]
 
     def all(self, model: type[T]) -> list[T]:
@@ -90,23 +94,20 @@ class Work:
             for record in self.transaction.fetch(model.kind):
                 self._keep(model, record)
             self._complete.add(model.kind)
-        found = (self._as(model, self._current[one]) for one in self._kinds[model.kind])
+        found = (self._as(model, self._current[model.kind, one]) for one in self._ids[model.kind])
         return sorted((one for one in found if one), key=lambda one: natural(one.name))
 
     def put(self, changed: StoredObject) -> None:
         """Add or replace an object."""
-        previous = self._by_id(type(changed), changed.id)
-        if previous is not None:
-            self._names.pop((previous.kind, previous.name), None)
-        self._current[changed.id] = changed
-        self._kinds[changed.kind][changed.id] = None
+        self._give_up(type(changed), changed.id)
+        self._current[changed.kind, changed.id] = changed
+        self._ids[changed.kind][changed.id] = None
         self._names[changed.kind, changed.name] = changed.id
 
     def remove(self, gone: StoredObject) -> None:
         """Take an object away; `refuse_dangling` checks before the end that nothing refers to it."""
-        self._by_id(type(gone), gone.id)
-        self._current[gone.id] = None
-        self._names.pop((gone.kind, gone.name), None)
+        self._give_up(type(gone), gone.id)
+        self._current[gone.kind, gone.id] = None
 
     def owners(self, space: str, low: str = "", high: str = LAST) -> Sequence[Owner]:
         """Who holds keys of a space in the store, whatever this transaction has changed so far."""
@@ -114,16 +115,18 @@ class Work:
 
     def users(self, target: StoredObject) -> list[StoredObject]:
         """The objects that refer to `target` once this transaction is done."""
-        stored = {owner.id: owner.kind for owner in self.owners(f"{USES}:{target.id}")}
-        candidates = [one for one in self._current.values() if one is not None and one.id not in stored]
-        for kind in sorted(set(stored.values())):
-            candidates += self.many(KINDS[kind], [one for one, of in stored.items() if of == kind])
-        used_by = (one for one in candidates if target.id in {used for _, used in references(type(one), one)})
-        return sorted(used_by, key=lambda one: (one.kind, natural(one.name)))
+        stored: dict[str, list[str]] = defaultdict(list)
+        for owner in self.owners(f"{USES}:{target.id}"):
+            if (owner.kind, owner.id) not in self._touched:
+                stored[owner.kind].append(owner.id)
+        users = list(self._users_pending().get(target.id, ()))
+        for kind, ids in stored.items():
+            users += self.many(KINDS[kind], ids)
+        return sorted(users, key=lambda one: (one.kind, natural(one.name)))
 
     def changes(self) -> list[Change]:
         """What this transaction changed."""
-        pairs = ((self._stored.get(identity), after) for identity, after in self._current.items())
+        pairs = ((self._stored.get(place), self._current[place]) for place in self._touched)
         return [Change(before, after) for before, after in pairs if before != after]
 
     def writes(self) -> list[Write]:
@@ -132,7 +135,7 @@ class Work:
             Write(
                 kind=change.subject.kind,
                 id=change.subject.id,
-                revision=self._revisions.get(change.subject.id, 0),
+                revision=self._revisions.get((change.subject.kind, change.subject.id), 0),
                 body=change.after.body() if change.after else None,
                 keys=tuple(change.after.unique_keys()) if change.after else (),
             )
@@ -145,12 +148,16 @@ class Work:
             if change.after is None and change.before is not None:
                 self._refuse_used(change.before)
         wanted = {
-            pair for change in self.changes() if change.after for pair in references(type(change.after), change.after)
+            pair: change.after
+            for change in self.changes()
+            if change.after
+            for pair in references(type(change.after), change.after)
         }
         for kind in sorted({kind for kind, _ in wanted}):
             ids = sorted(identity for of, identity in wanted if of == kind)
-            if missing := set(ids) - {one.id for one in self.many(KINDS[kind], ids)}:
-                raise LunaError(f"A {kind} with id {min(missing)} is referred to but doesn't exist.")
+            for missing in sorted(set(ids) - {one.id for one in self.many(KINDS[kind], ids)}):
+                user = wanted[kind, missing]
+                raise LunaError(f"{user.kind} {user.name} refers to a {kind} that doesn't exist any more.")
 
     def _refuse_used(self, gone: StoredObject) -> None:
         if users := self.users(gone):
@@ -159,19 +166,38 @@ class Work:
             raise InUse(f"{gone.kind} {gone.name} can't be deleted: it is used by {shown}{more}.")
 
     def _by_id(self, model: type[StoredObject], identity: str) -> StoredObject | None:
-        if identity not in self._current:
+        if (model.kind, identity) not in self._current:
             for record in self.transaction.fetch(model.kind, [identity]):
                 self._keep(model, record)
-        return self._current.get(identity)
+        return self._current.get((model.kind, identity))
 
     def _keep(self, model: type[StoredObject], record: Record) -> None:
-        if record.id in self._current:
+        place = model.kind, record.id
+        if place in self._current:
             return
         stored = model.load(record.body)
-        self._stored[record.id] = self._current[record.id] = stored
-        self._kinds[stored.kind][stored.id] = None
-        self._revisions[record.id] = record.revision
+        self._stored[place] = self._current[place] = stored
+        self._ids[stored.kind][stored.id] = None
+        self._revisions[place] = record.revision
         self._names[stored.kind, stored.name] = stored.id
+
+    def _give_up(self, model: type[StoredObject], identity: str) -> None:
+        """Before an object is replaced: its name is free, unless another has taken it meanwhile."""
+        previous = self._by_id(model, identity)
+        if previous is not None and self._names.get((model.kind, previous.name)) == identity:
+            del self._names[model.kind, previous.name]
+        self._touched[model.kind, identity] = None
+        self._pending_users = None
+
+    def _users_pending(self) -> dict[str, list[StoredObject]]:
+        """Which of the objects that this transaction touched refer to each id."""
+        if self._pending_users is None:
+            self._pending_users = defaultdict(list)
+            for place in self._touched:
+                if one := self._current[place]:
+                    for target in {target for _, target in references(type(one), one)}:
+                        self._pending_users[target].append(one)
+        return self._pending_users
 
     @staticmethod
     def _as(model: type[T], found: StoredObject | None) -> T | None:
