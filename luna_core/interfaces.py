@@ -235,7 +235,7 @@ class Transaction(ABC):
         """Everything in the store, by kind and id: each record with its keys and its stored revision.
 
         Example:
-            return (Write(kind=row.kind, id=row.id, revision=row.revision, ...) for row in self.rows())
+            return (Write(kind=row.kind, id=row.id, revision=row.revision, body=row.body) for row in self.rows())
         """
 
     @abstractmethod
