@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -41,11 +42,12 @@ class LabState:
 
 
 def process_started(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (proc(5), field 22 of stat); None if there is none."""
+    """When a process started, in clock ticks since boot (proc(5), field 22 of stat); None if it doesn't run."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def claim(name: str, nodes: Mapping[str, str]) -> LabState:
@@ -99,8 +101,6 @@ def sweep() -> Sequence[str]:
 
 
 def _stop(pid: int) -> None:
-    import select
-
     with suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
         try:

@@ -1,0 +1,106 @@
+"""Labs on this machine: apart from each other and from its network, and gone when they are to be gone."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from luna_core.errors import BadInput
+from luna_core.run import run
+from luna_lab import state
+from luna_lab.lab import CONTROLLER, Lab
+
+LUNA = Path(sys.executable).parent / "luna"
+
+
+def namespaces() -> str:
+    return run(["ip", "netns", "list"])
+
+
+def test_two_labs_have_the_same_addresses_and_do_not_meet(luna_lab: Callable[..., Lab]) -> None:
+    labs = [luna_lab(nodes=2, name=name) for name in ("test-one", "test-two")]
+    for lab in labs:
+        with lab.namespace.inside():
+            server = socket.create_server((str(CONTROLLER.ip), 7050))
+        with server, lab.namespace.inside():
+            socket.create_connection((str(CONTROLLER.ip), 7050)).close()
+    assert {one.name for one in state.labs()} >= {"test-one", "test-two"}
+
+
+def test_nothing_leads_out_of_a_lab(luna_lab: Callable[..., Lab]) -> None:
+    lab = luna_lab(nodes=2)
+    links = {link["ifname"] for link in json.loads(run(lab.namespace.command("ip", "-json", "link")))}
+    assert links == {"lo", "br0", "tap1", "tap2"}
+    assert "default" not in run(lab.namespace.command("ip", "route"))
+    with (
+        lab.namespace.inside(),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out,
+        pytest.raises(OSError, match="unreachable"),
+    ):
+        out.connect(("192.0.2.1", 9))
+
+
+def test_a_name_that_is_taken_is_refused_and_the_lab_that_has_it_stays(luna_lab: Callable[..., Lab]) -> None:
+    luna_lab(name="test-taken")
+    with pytest.raises(BadInput, match=r"test-taken.*luna lab down test-taken"), Lab(name="test-taken"):
+        pass
+    assert "luna-lab-test-taken" in namespaces()
+
+
+def test_links_are_held_to_a_rate_at_every_node_and_at_the_controller(luna_lab: Callable[..., Lab]) -> None:
+    lab = luna_lab(nodes=2, link_mbit=100)
+    shaped = json.loads(run(lab.namespace.command("tc", "-json", "qdisc", "show")))
+    rates = {one["dev"]: one["options"]["rate"] for one in shaped if one["kind"] == "tbf"}
+    assert rates == dict.fromkeys(("br0", "tap1", "tap2"), 100 * 1000000 // 8)
+
+
+@pytest.fixture
+def held_by_another_process() -> "Iterator[subprocess.Popen[str]]":
+    command = [LUNA, "lab", "up", "--name", "test-held", "--ram", "64"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert any("node001 the machine starts" in line for line in process.stdout)
+    yield process
+    process.kill()
+    process.wait()
+    for one in state.labs():
+        if one.name == "test-held":
+            state.remove(one)
+
+
+def test_ctrl_c_removes_everything(held_by_another_process: "subprocess.Popen[str]") -> None:
+    held_by_another_process.send_signal(signal.SIGINT)
+    assert held_by_another_process.wait(60) == 0
+    assert "test-held" not in namespaces()
+    assert "test-held" not in {one.name for one in state.labs()}
+
+
+def test_down_removes_a_lab_that_another_process_holds(held_by_another_process: "subprocess.Popen[str]") -> None:
+    listed = json.loads(run([LUNA, "lab", "status", "-o", "json"]))
+    assert [one["nodes"] for one in listed if one["name"] == "test-held"] == [{"node001": "10.141.0.1"}]
+    run([LUNA, "lab", "down", "test-held"])
+    assert held_by_another_process.wait(60) == 0
+    assert "test-held" not in namespaces()
+
+
+def test_killing_the_holder_kills_the_machines_and_down_removes_the_rest(
+    held_by_another_process: "subprocess.Popen[str]",
+) -> None:
+    (qemu,) = (int(pid) for pid in run(["ip", "netns", "pids", "luna-lab-test-held"]).split())
+    handle = os.pidfd_open(qemu)
+    held_by_another_process.kill()
+    assert select.select([handle], [], [], 60)[0], "QEMU outlived the lab"
+    os.close(handle)
+    (left,) = (one for one in json.loads(run([LUNA, "lab", "status", "-o", "json"])) if one["name"] == "test-held")
+    assert left["held_by"] is None
+    assert "test-held" in namespaces()
+    run([LUNA, "lab", "down", "test-held"])
+    assert "test-held" not in namespaces()
+    assert not Path(left["directory"]).exists()
