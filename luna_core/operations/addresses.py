@@ -80,24 +80,33 @@ def settle(work: Work, nodes: Iterable[Node] | None = None) -> None:
         addresses = tuple(
             AssignedAddress(interface=slot.interface, network=slot.network, address=kept[slot]) for slot in wanted
         )
-        for one in addresses:
-            refuse_misfit(work, node.name, one)
+        _refuse_misfits(work, node, addresses)
         if addresses != node.addresses:
             work.put(node.model_copy(update={"addresses": addresses}))
 
 
-def refuse_misfit(work: Work, name: str, assigned: AssignedAddress) -> None:
-    """Raise BadInput if an address can't be a host's in its network."""
-    network = work.by_id(Network, assigned.network)
-    subnet = network.subnet_of(assigned.address)
-    where = f"node {name}: addresses.{assigned.interface}: {assigned.address} was given"
-    if subnet is None or not subnet.is_usable(assigned.address):
+def misfit_of(work: Work, network_id: str, address: IPAddress) -> str:
+    """Why an address can't be a host's in its network, as the end of a sentence; nothing if it can."""
+    network = work.by_id(Network, network_id)
+    subnet = network.subnet_of(address)
+    if subnet is None or not subnet.is_usable(address):
         accepted = " or ".join(str(one.network) for one in network.subnets) or "none, it has no subnet"
-        raise BadInput(f"{where}; accepted is a host's address in network {network.name}: {accepted}.")
-    if subnet.dhcp_range and assigned.address in subnet.dhcp_range:
-        raise BadInput(f"{where}; accepted is one outside the DHCP range {subnet.dhcp_range} of {network.name}.")
-    if assigned.address in the_cluster(work).frontend_addresses:
-        raise BadInput(f"{where}; it is the controller's own. Accepted is another one in {subnet.network}.")
+        return f"accepted is a host's address in network {network.name}: {accepted}."
+    if subnet.dhcp_range and address in subnet.dhcp_range:
+        return f"accepted is one outside the DHCP range {subnet.dhcp_range} of network {network.name}."
+    if address in the_cluster(work).frontend_addresses:
+        return f"it is the controller's own. Accepted is another one in {subnet.network}."
+    return ""
+
+
+def _refuse_misfits(work: Work, node: Node, addresses: Iterable[AssignedAddress]) -> None:
+    seen: dict[tuple[str, IPAddress], str] = {}
+    for one in addresses:
+        where = f"node {node.name}: addresses.{one.interface}: {one.address} was given"
+        if misfit := misfit_of(work, one.network, one.address):
+            raise BadInput(f"{where}; {misfit}")
+        if (other := seen.setdefault((one.network, one.address), one.interface)) != one.interface:
+            raise BadInput(f"{where}; its interface {other} has that. Accepted is one for each.")
 
 
 def _touched(work: Work) -> list[Node]:

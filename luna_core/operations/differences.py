@@ -46,6 +46,7 @@ def pending(work: Work) -> list[Difference]:
             one.after.body() if one.after else None,
         )
         for one in work.changes()
+        if one.subject.kind in KINDS
     ]
     order = list(KINDS)
     return sorted(found, key=lambda one: (order.index(one.kind), natural(one.name)))

@@ -51,8 +51,7 @@ def last_number(transaction: Transaction) -> int:
 
 
 def record(work: Work, *, who: str, what: str, why: str) -> list[Write]:
-    """The writes that keep this transaction's changes in the history."""
-    number = last_number(work.transaction) + 1
+    """The writes that keep this transaction's changes in the history; none if it changed nothing that has one."""
     changes = [
         ObjectChange(
             kind=change.subject.kind,
@@ -61,7 +60,11 @@ def record(work: Work, *, who: str, what: str, why: str) -> list[Write]:
             after=change.after.body() if change.after else None,
         )
         for change in work.changes()
+        if change.subject.kind in KINDS
     ]
+    if not changes:
+        return []
+    number = last_number(work.transaction) + 1
     entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "who": who, "what": what, "why": why}
     head = Write(
         kind=HISTORY,
@@ -122,11 +125,11 @@ def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     for field in dict.fromkeys((*old, *new)):
         if old.get(field) == new.get(field):
             continue
-        if isinstance(old.get(field, {}), dict) and isinstance(new.get(field, {}), dict):
-            inner = differences(old.get(field), new.get(field))
-            yield from ((f"{field}.{path}", was, now) for path, was, now in inner)
+        was, now = old.get(field), new.get(field)
+        if (was or now) and isinstance(was or {}, dict) and isinstance(now or {}, dict):
+            yield from ((f"{field}.{path}", *both) for path, *both in differences(was, now))
         else:
-            yield field, old.get(field), new.get(field)
+            yield field, was, now
 
 
 def _order(number: int) -> str:

@@ -4,41 +4,85 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from luna_core.errors import BadInput
-from luna_core.model import DEVICES, Cluster, Device, Group, Network, Node, OsImage, SettingValue
-from luna_core.model.base import StoredObject
-from luna_core.model.objects import ImageVersion
-from luna_core.operations.inherit import Lineages
-from luna_core.operations.work import Work
+from luna_core.model import (
+    KINDS,
+    Cluster,
+    Device,
+    Group,
+    ImageVersion,
+    Network,
+    Node,
+    OsImage,
+    SettingValue,
+    StoredObject,
+    Switch,
+)
+from luna_core.model.objects import address_key
+from luna_core.operations.addresses import misfit_of
+from luna_core.operations.inherit import Lineages, the_cluster
+from luna_core.operations.work import Change, Work
 
 
 def refuse_misfits(work: Work) -> None:
-    """Raise BadInput for the first thing that a change of this transaction breaks."""
-    changed = [change.after for change in work.changes() if change.after]
-    for problem in _problems(work, changed):
+    """Raise BadInput for the first thing that a change of this transaction breaks, in it or in what depends on it."""
+    changes = work.changes()
+    for change in changes:
+        if isinstance(change.before, Cluster) and change.after is None:
+            _refuse_headless(work)
+    for problem in _problems(work, _affected(work, changes)):
         raise BadInput(problem)
 
 
 def problems(work: Work) -> Iterator[str]:
     """Everything in the cluster that doesn't fit together, each as a sentence. For `luna doctor`."""
     everything: list[StoredObject] = []
-    models: tuple[type[StoredObject], ...] = (Cluster, Network, OsImage, Group, Node, *DEVICES)
-    for model in models:
+    for model in KINDS.values():
         everything += work.all(model)
     yield from _problems(work, everything)
+
+
+def _refuse_headless(work: Work) -> None:
+    if not work.all(Cluster) and any(work.all(model) for model in KINDS.values()):
+        raise BadInput("cluster: it can't be removed while the store has other objects; accepted is an empty store.")
+
+
+def _affected(work: Work, changes: list[Change]) -> list[StoredObject]:
+    """What changed, and what relies on it: members of groups, users of networks and switches, who pin a version."""
+    found: dict[str, StoredObject] = {}
+    waiting: list[StoredObject] = [change.after for change in changes if change.after]
+    subjects = [change.subject for change in changes]
+    if any(isinstance(one, Cluster | ImageVersion) for one in subjects):
+        pinned: tuple[type[Cluster | Group | Node], ...] = (Cluster, Group, Node)
+        waiting += (one for model in pinned for one in work.all(model) if one.image_version)
+    if any(isinstance(one, Cluster) for one in subjects):
+        waiting += work.all(Network)
+    while waiting:
+        one = waiting.pop()
+        if one.id not in found:
+            found[one.id] = one
+            if isinstance(one, Group | Switch):
+                waiting += work.users(one)
+            if isinstance(one, Network):
+                waiting += (user for user in work.users(one) if isinstance(user, Device))
+    return list(found.values())
 
 
 def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
     lineages = Lineages(work)
     if any(not isinstance(one, Cluster | SettingValue) for one in objects) and not work.all(Cluster):
         yield "There is no cluster yet: begin with 'luna cluster init --frontend-address ADDRESS'."
-    if any(isinstance(one, Network) for one in objects):
+        return
+    networks = [one for one in objects if isinstance(one, Network)]
+    if networks:
         yield from _overlaps(work.all(Network))
+    for network in networks:
+        yield from _controller_problems(work, network)
     for one in objects:
         if isinstance(one, Group):
-            lineages.of(one.id)
-            yield from _interface_problems(one.kind, one.name, set(lineages.of(one.id).group_interfaces), one)
+            yield from _interface_problems(one, set(lineages.of(one.id).group_interfaces))
         if isinstance(one, Node):
-            yield from _interface_problems(one.kind, one.name, set(lineages.of(one.group).interfaces(one)), one)
+            yield from _interface_problems(one, set(lineages.of(one.group).interfaces(one)))
+            yield from _port_problems(work, one)
         if isinstance(one, Device):
             yield from _device_problems(work, one)
         if isinstance(one, Group | Node | Cluster):
@@ -55,8 +99,36 @@ def _overlaps(networks: list[Network]) -> Iterator[str]:
             )
 
 
-def _interface_problems(kind: str, name: str, known: set[str], said: Group | Node) -> Iterator[str]:
-    for interface, spec in said.interfaces.items():
+def _controller_problems(work: Work, network: Network) -> Iterator[str]:
+    for address in the_cluster(work).frontend_addresses:
+        subnet = network.subnet_of(address)
+        where = f"cluster {the_cluster(work).name}: frontend_addresses: {address} was given"
+        if subnet is None:
+            continue
+        if not subnet.is_usable(address):
+            yield f"{where}; accepted is a host's address in {subnet.network}."
+        if subnet.dhcp_range and address in subnet.dhcp_range:
+            yield f"{where}; accepted is one outside the DHCP range {subnet.dhcp_range} of network {network.name}."
+        key = address_key(network.id, address)
+        for owner in work.owners(key.space, key.value, key.value):
+            for holder in work.many(KINDS[owner.kind], [owner.id]):
+                if key in holder.unique_keys():
+                    yield f"{where}; it belongs to {holder.kind} {holder.name}. Accepted is one that is free."
+
+
+def _port_problems(work: Work, node: Node) -> Iterator[str]:
+    if node.switch and node.port:
+        switch = work.by_id(Switch, node.switch)
+        if node.port.lower() in (uplink.lower() for uplink in switch.uplinks):
+            yield (
+                f"node {node.name}: port: {node.port} was given; accepted is none of the uplinks of switch "
+                f"{switch.name}: {', '.join(switch.uplinks)}."
+            )
+
+
+def _interface_problems(owner: Group | Node, known: set[str]) -> Iterator[str]:
+    kind, name = owner.kind, owner.name
+    for interface, spec in owner.interfaces.items():
         for field, others in (("members", spec.members or ()), ("parent", [spec.parent] if spec.parent else [])):
             if unknown := sorted(set(others) - known):
                 yield (
@@ -71,14 +143,8 @@ def _device_problems(work: Work, device: Device) -> Iterator[str]:
     for one in device.addresses:
         if one.network is None:
             continue
-        network = work.by_id(Network, one.network)
-        subnet = network.subnet_of(one.address)
-        if subnet is None or not subnet.is_usable(one.address):
-            accepted = " or ".join(str(subnet.network) for subnet in network.subnets) or "none, it has no subnet"
-            yield (
-                f"{device.kind} {device.name}: addresses: {one.address} was given; "
-                f"accepted is a host's address in network {network.name}: {accepted}."
-            )
+        if misfit := misfit_of(work, one.network, one.address):
+            yield f"{device.kind} {device.name}: addresses: {one.address} was given; {misfit}"
 
 
 def _version_problems(work: Work, profile: Cluster | Group | Node, lineages: Lineages) -> Iterator[str]:

@@ -84,14 +84,20 @@ class Luna:
         return self.look(lambda transaction: operation(Work(transaction, self.keyring)))
 
     def note(self, operation: "Callable[[Work], T]") -> T:
-        """Run `operation` and write what it changes without a history entry: for what machines report, not people."""
+        """Run `operation` and write what it changes without a history entry: for what machines report, not people.
+
+        Raises RuntimeError if it changed an object that has a history.
+        """
+        from luna_core.model import KINDS
         from luna_core.operations.work import Work
 
         def attempt(transaction: Transaction) -> T:
             work = Work(transaction, self.keyring)
             result = operation(work)
-            if writes := work.writes():
-                transaction.apply(writes)
+            writes = work.writes()
+            if recorded := {write.kind for write in writes} & set(KINDS):
+                raise RuntimeError(f"{min(recorded)} objects are changed with Luna.change, which keeps their history")
+            transaction.apply(writes)
             return result
 
         return self.store.run(attempt, write=True)
@@ -129,7 +135,9 @@ class Luna:
             if not error.space:
                 raise
             clash = error
-        raise AlreadyExists(self.read(lambda work: explain_clash(work, clash)))
+        from luna_core.operations.clashes import explain
+
+        raise AlreadyExists(self.read(lambda work: explain(work, str(clash), clash)))
 
     def _attempt(
         self,
@@ -138,7 +146,7 @@ class Luna:
         answer: "Callable[[Work, T], R]",
         what: str,
     ) -> R:
-        from luna_core.operations import history
+        from luna_core.operations import clashes, history
         from luna_core.operations.addresses import settle
         from luna_core.operations.integrity import refuse_misfits
         from luna_core.operations.work import Work
@@ -149,32 +157,18 @@ class Luna:
         refuse_misfits(work)
         work.refuse_dangling()
         answered = answer(work, result)
-        if writes := work.writes():
-            transaction.apply([*writes, *history.record(work, who=self.who, what=what, why=self.why)])
+        changes = work.changes()
+        clashes.refuse_twice(changes)
+        try:
+            transaction.apply([*work.writes(), *history.record(work, who=self.who, what=what, why=self.why)])
+        except AlreadyExists as clash:
+            raise AlreadyExists(clashes.wanting(changes, clash), space=clash.space, value=clash.value) from clash
         return answered
 
 
 def connect(settings: MachineSettings | None = None, *, who: str = "", why: str = "") -> Luna:
     """The cluster that this machine's settings name."""
     return Luna(settings or machine_settings(), who=who, why=why)
-
-
-def explain_clash(work: "Work", clash: AlreadyExists) -> str:
-    """Which object already has the value of a key that was refused."""
-    from luna_core.model import KINDS
-    from luna_core.model.objects import keyed_address
-
-    titles = {"name": "the name", "mac": "the MAC", "address": "the address", "port": "the switch port"}
-    space = clash.space.partition(":")[0]
-    title = titles.get(space, space)
-    owner = next(iter(work.owners(clash.space, clash.value, clash.value)), None)
-    value = str(keyed_address(clash.value)) if space == "address" else clash.value
-    if owner is None:
-        return f"{title} {value} is given to two objects at once; accepted is one that no other has."
-    holder = next(iter(work.many(KINDS[owner.kind], [owner.id])), None)
-    return (
-        f"{title} {value} belongs to {owner.kind} {holder.name if holder else owner.id}; accepted is one that is free."
-    )
 
 
 def _administrator() -> str:
