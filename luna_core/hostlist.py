@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from luna_core.errors import BadInput
 
 MOST_NAMES = 100_000
+LONGEST_NAME = 253  # of a domain name (RFC 1035)
+LONGEST_SHOWN = 200
 _OPERATOR = re.compile(r"([,!&^]+)(?![^\[]*\])")
+_COMMA = re.compile(r",(?![^\[]*\])")
 _RANGES = re.compile(r"\[([^\[\]]*)\]")
-_PART = re.compile(r"(\d{1,12})(?:-(\d{1,12})(?:/(\d{1,6}))?)?")
+_PART = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12})(?:/([0-9]{1,6}))?)?")
 _OPERAND = re.compile(r"[A-Za-z0-9_.-]*(\[[0-9,/-]+\][A-Za-z0-9_.-]*)*")
 _COMBINE: dict[str, Callable[[set[str], set[str]], set[str]]] = {
     ",": set.union,
@@ -24,7 +27,7 @@ def expand(text: str, named: Callable[[str], Iterable[str]] | None = None) -> li
     Sets combine from left to right: `,` adds, `!` (or `,!`) takes away, `&` keeps what both have, `^` what one has.
     Raises BadInput for what is no hostlist, and for more than 100,000 names.
     """
-    first, *rest = _OPERATOR.split(text.replace(" ", "").strip(","))
+    first, *rest = _OPERATOR.split(_without_spaces(text).strip(","))
     result = _names(text, first, named)
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
         combine = _COMBINE.get(operator.lstrip(",") or ",")
@@ -45,26 +48,38 @@ def fold(names: Iterable[str]) -> str:
 def expand_ports(text: str) -> list[str]:
     """Like expand, but in the order given and with plain numbers, as in 1-40 or Gi1/0/[1-48]."""
     ports: list[str] = []
-    for item in re.split(r",(?![^\[]*\])", text):
-        plain = _PART.fullmatch(item)
-        prefix, ranges, suffix = ("", item, "") if plain else _split_ranges(item)
-        if ranges is None:
-            ports.append(item)
-            continue
-        for part in ranges.split(","):
-            ports += [f"{prefix}{number}{suffix}" for number in _numbers(text, part)]
+    for item in _COMMA.split(_without_spaces(text)):
+        ports += _ports(text, f"[{item}]" if _PART.fullmatch(item) else item)
         _refuse_too_many(text, len(ports))
     return ports
 
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key by which node9 comes before node10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = [
+        (len(part.lstrip("0")), part.lstrip("0")) if index % 2 else (0, part)
+        for index, part in enumerate(re.split("([0-9]+)", name))
+    ]
+    return [*parts, (0, name)]  # node1 and node01 are never equal
 
 
-def _split_ranges(item: str) -> tuple[str, str | None, str]:
+def _without_spaces(text: str) -> str:
+    """Spaces between names stand for commas, those around operators for nothing."""
+    inside = re.sub(r"\s*([,!&^])\s*", r"\1", text.strip())
+    return re.sub(r"\s+", ",", inside)
+
+
+def _ports(text: str, item: str) -> list[str]:
     found = _RANGES.search(item)
-    return (item[: found.start()], found.group(1), item[found.end() :]) if found else (item, None, "")
+    if not found:
+        if not item or "[" in item or "]" in item:
+            raise _bad(text, f"{item!r} is no port")
+        return [item]
+    before, after = item[: found.start()], item[found.end() :]
+    rest = _ports(text, after) if after else [""]
+    numbers = [number for part in found.group(1).split(",") for number in _numbers(text, part)]
+    _refuse_too_many(text, len(numbers) * len(rest))
+    return [f"{before}{number}{end}" for number in numbers for end in rest]
 
 
 def _names(text: str, operand: str, named: Callable[[str], Iterable[str]] | None) -> set[str]:
@@ -74,7 +89,8 @@ def _names(text: str, operand: str, named: Callable[[str], Iterable[str]] | None
         if named is None:
             raise _bad(text, f"{operand!r} names a set, but only names are accepted here")
         return set(named(operand[1:]))
-    if not operand or not operand.isascii() or not _OPERAND.fullmatch(operand):
+    length = len(_RANGES.sub("", operand))
+    if not operand or length > LONGEST_NAME or not operand.isascii() or not _OPERAND.fullmatch(operand):
         raise _bad(text, f"{operand!r} is no name")
     _refuse_too_many(text, _count(text, operand))
     try:
@@ -87,21 +103,25 @@ def _count(text: str, operand: str) -> int:
     """How many names an operand has, told before they are made: [1-999999999] would fill the memory."""
     total = 1
     for ranges in _RANGES.findall(operand):
-        total *= sum(len(_numbers(text, part)) for part in ranges.split(","))
+        total *= sum(len(_range(text, part)[0]) for part in ranges.split(","))
     return total
 
 
 def _numbers(text: str, part: str) -> Sequence[str]:
+    numbers, digits = _range(text, part)
+    _refuse_too_many(text, len(numbers))
+    return [f"{number:0{digits}d}" for number in numbers]
+
+
+def _range(text: str, part: str) -> tuple[range, int]:
     found = _PART.fullmatch(part)
     if not found:
         raise _bad(text, f"{part!r} is no range")
     first, last, step = found.groups()
     start, stop = int(first), int(last or first)
-    if stop < start or step == "0":
+    if stop < start or (step and not int(step)):
         raise _bad(text, f"{part!r} is an empty range")
-    numbers = range(start, stop + 1, int(step or 1))
-    _refuse_too_many(text, len(numbers))
-    return [f"{number:0{len(first)}d}" for number in numbers]
+    return range(start, stop + 1, int(step or 1)), len(first)
 
 
 def _refuse_too_many(text: str, count: int) -> None:
@@ -110,4 +130,9 @@ def _refuse_too_many(text: str, count: int) -> None:
 
 
 def _bad(text: str, why: str) -> BadInput:
-    return BadInput(f"hostlist {text!r}: {why}; accepted is a hostlist as in node[001-040],!node007 or @group.")
+    given, why = _shortened(text), _shortened(why)
+    return BadInput(f"hostlist {given!r}: {why}; accepted is a hostlist as in node[001-040],!node007 or @group.")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
