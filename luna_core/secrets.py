@@ -1,11 +1,14 @@
 """Encryption of secrets at rest, with a key that only luna's own user can read."""
 
+import contextlib
 import os
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luna_core.errors import LunaError
+from luna_core.errors import BadInput, LunaError
+from luna_core.model.base import MASK
 from luna_core.model.fields import ENCRYPTED
 
 if TYPE_CHECKING:
@@ -21,13 +24,18 @@ class Keyring:
         self.key_file = key_file
 
     def encrypt(self, secret: str) -> str:
-        """`secret` as it is stored; what is already encrypted stays as it is."""
+        """`secret` as it is stored; what is already encrypted stays as it is. Raises BadInput if it isn't UTF-8."""
         if secret.startswith(ENCRYPTED):
             return secret
-        return ENCRYPTED + self._fernet.encrypt(secret.encode()).decode()
+        try:
+            plain = secret.encode()
+        except UnicodeEncodeError:
+            raise BadInput(f"{MASK} was given; accepted is a secret in UTF-8.") from None
+        self._create()
+        return ENCRYPTED + self._fernet.encrypt(plain).decode()
 
     def decrypt(self, stored: str) -> str:
-        """The plain text of a stored secret; raises LunaError if the key is another one."""
+        """The plain text of a stored secret; raises LunaError if there is no key, or another one."""
         from cryptography.fernet import InvalidToken
 
         try:
@@ -43,12 +51,11 @@ class Keyring:
         from cryptography.fernet import Fernet
 
         try:
-            self._create()
             if self.key_file.stat().st_mode & OTHERS:
                 raise LunaError(f"{self.key_file} can be read by others; 'chmod 600 {self.key_file}' and try again.")
             return Fernet(self.key_file.read_bytes().strip())
         except OSError as error:
-            raise LunaError(f"The key file {self.key_file} can't be used: {error.strerror}.") from error
+            raise _unusable(self.key_file, error) from error
         except ValueError as error:
             raise LunaError(f"{self.key_file} does not hold a key that luna wrote.") from error
 
@@ -58,15 +65,30 @@ class Keyring:
             return
         from cryptography.fernet import Fernet
 
-        draft = self.key_file.with_name(f"{self.key_file.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(draft, self.key_file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+            descriptor, draft = tempfile.mkstemp(prefix=f".{self.key_file.name}.", dir=self.key_file.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    _give_to_owner_of(self.key_file.parent, descriptor)
+                    file.write(Fernet.generate_key())
+                    file.flush()
+                    os.fsync(descriptor)
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft, self.key_file)
+            finally:
+                os.unlink(draft)
+        except OSError as error:
+            raise _unusable(self.key_file, error) from error
+
+
+def _give_to_owner_of(directory: Path, descriptor: int) -> None:
+    """What root makes, the service user must be able to read; it owns the directory."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def _unusable(path: Path, error: OSError) -> LunaError:
+    if isinstance(error, FileNotFoundError) and path.parent.is_dir():
+        return LunaError(f"The key of the stored secrets, {path}, is missing: copy it from the controller that has it.")
+    return LunaError(f"The key file {path} can't be used: {error.strerror}.")

@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from luna_core.errors import BadInput
+from luna_core.errors import BadInput, LunaError
 from luna_core.model import KINDS, StoredObject
 from luna_core.model.base import MASK
 from luna_core.model.fields import ENCRYPTED, Reference, Secret
-from luna_core.model.walk import replace
+from luna_core.model.walk import marked_paths, replace
 from luna_core.operations.work import Work
 
 
-def outward(work: Work, stored: StoredObject, *, mask: bool = True) -> dict[str, Any]:
-    """An object's fields as people write them; secrets as `***`, or encrypted as they are stored."""
-    body = named(work, type(stored), stored.body())
+def outward(work: Work, stored: StoredObject, *, mask: bool = True, defaults: bool = False) -> dict[str, Any]:
+    """An object's fields as people write them; secrets as `***`, or encrypted as they are stored.
+
+    Fields that have their default are left out, unless `defaults`.
+    """
+    body = named(work, type(stored), stored.model_dump(mode="json") if defaults else stored.body())
     if mask:
         body = replace(type(stored), body, Secret, lambda _, one: MASK)
     return {key: value for key, value in body.items() if key != "id"}
@@ -49,6 +52,20 @@ def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str
             )
         if value.startswith(ENCRYPTED):
             work.keyring.decrypt(value)
+        elif not work.keyring.key_file.exists():
+            _refuse_second_key(work)
         return work.keyring.encrypt(value)
 
     return dict(replace(model, replace(model, dict(fields), Reference, find), Secret, encrypt))
+
+
+def _refuse_second_key(work: Work) -> None:
+    """A key made beside the lost or not yet copied one would leave secrets that no controller can read together."""
+    for kind, model in KINDS.items():
+        if secrets := [path[0] for path, _ in marked_paths(model, Secret)]:
+            for one in work.all(model):
+                if any(getattr(one, field) is not None for field in secrets):
+                    raise LunaError(
+                        f"{kind} {one.name} has a secret, but its key, {work.keyring.key_file}, is missing: copy it "
+                        "from the controller that has it. If it is lost, take back all secrets, then give new ones."
+                    )
