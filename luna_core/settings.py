@@ -1,5 +1,6 @@
 """The settings of the machine (luna.toml and the environment) and, typed, those of the cluster (in the store)."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,7 +54,11 @@ CORE_SETTINGS = (
     Setting(name="node.prefix", default="node", help="What automatic node names begin with."),
     Setting(name="node.digits", default=3, help="How many digits automatic node names have at least."),
     Setting(name="http.port", default=7050, help="TCP port of the boot server on the controller."),
-    Setting(name="dhcp.interfaces", default=(), help="Interfaces that DHCP listens on, as in eth0 or cluster=eth0; none: all."),
+    Setting(
+        name="dhcp.interfaces",
+        default=(),
+        help="Interfaces that DHCP listens on, as in eth0 or cluster=eth0; none: all.",
+    ),
     Setting(name="dhcp.lease_seconds", default=3600, help="How long a lease lasts."),
     Setting(name="dhcp.shared_networks", default=(), help="Networks on one wire, as in cluster+storage."),
     Setting(name="dns.port", default=53, help="Port of the DNS server on the controller."),
@@ -98,7 +103,7 @@ def parse_setting(setting: Setting, given: object) -> SettingValue:
         value = float(value)
     if isinstance(value, list):
         value = tuple(value)
-    if type(value) is not kind:
+    if type(value) is not kind or not _is_plain(value):
         accepted = {int: "a whole number", float: "a number", bool: "yes or no", tuple: "words separated by commas"}
         raise BadInput(f"setting {setting.name}: {given!r} was given; accepted is {accepted.get(kind, 'a text')}.")
     if setting.choices and value not in setting.choices:
@@ -115,6 +120,12 @@ def resolve(declared: Iterable[Setting], stored: Mapping[str, object]) -> dict[s
         except BadInput:
             resolved[setting.name] = setting.default
     return resolved
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(isinstance(word, str) for word in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _from_text(kind: type, text: str) -> object:
