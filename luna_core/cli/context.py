@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
@@ -12,6 +12,9 @@ from luna_core.errors import BadInput
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
+
+EDIT: Final = object()
+"""Stands for a text that is still to be edited."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,14 +64,16 @@ def read_value(title: str, given: str) -> str:
         raise BadInput(f"{title}: {given} can't be read: {error}.") from error
 
 
-class TextParameter(click.ParamType[str]):
+class TextParameter(click.ParamType[Any]):
     """A text: literal, `@FILE`, `@-` for standard input, or `edit` to open an editor on the current one."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read what the value stands for; the editor is left to the command, which knows the current text."""
-        return read_value(param.name or "text" if param else "text", value) if isinstance(value, str) else value
+        if value == "edit":
+            return EDIT
+        return read_value(_title(param, "text"), value) if isinstance(value, str) else value
 
 
 class SecretParameter(click.ParamType[str]):
@@ -78,7 +83,7 @@ class SecretParameter(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read or ask for the secret, without the newline that ends it."""
-        title = param.name or "secret" if param else "secret"
+        title = _title(param, "secret")
         if not isinstance(value, str):
             return value
         if value == "ask":
@@ -90,3 +95,7 @@ class SecretParameter(click.ParamType[str]):
                 f"{title}: a secret on the command line can be seen by everybody; accepted are @FILE, @- and ask."
             )
         return read_value(title, value).rstrip("\r\n")
+
+
+def _title(param: click.Parameter | None, default: str) -> str:
+    return (param.name if param else None) or default

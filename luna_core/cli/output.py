@@ -12,9 +12,14 @@ GAP = "  "
 NARROWEST = 8
 
 
-def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str) -> None:
-    """Print objects: in full as `json` or `yaml`, or only these columns as a `table`."""
-    if output == "table":
+def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, nothing: str = "") -> None:
+    """Print objects: in full as `json` or `yaml`, or only these columns as a `table`.
+
+    `nothing` is the sentence that stands, on standard error, for a table without rows.
+    """
+    if output == "table" and nothing and not rows:
+        click.echo(nothing, err=True)
+    elif output == "table":
         print_table(rows, columns)
     else:
         click.echo(serialised([dict(row) for row in rows], output), nl=False)
@@ -45,7 +50,7 @@ def serialised(value: Any, output: str) -> str:
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print columns side by side; on a terminal the widest give way until all fit, and cut cells end in `…`."""
     cells = [[column.replace("_", " ").upper() for column in columns]]
-    cells += [[_cell(row.get(column)) for column in columns] for row in rows]
+    cells += [[cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if sys.stdout.isatty():
         _shrink(widths, shutil.get_terminal_size().columns - len(GAP) * (len(columns) - 1))
@@ -67,15 +72,16 @@ def _fit(cell: str, width: int) -> str:
     return f"{cell:{width}}" if len(cell) <= width else cell[: width - 1] + "…"
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value in one line; `-` if there is none."""
     if value is None or value == "" or value == [] or value == {}:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={_cell(one)}" for key, one in value.items())
+        return " ".join(f"{key}={cell(one)}" for key, one in value.items())
     if isinstance(value, list | tuple | set):
-        return ",".join(map(_cell, value))
+        return ",".join(map(cell, value))
     return " ".join(str(value).split("\n"))
 
 
@@ -83,7 +89,7 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, str) and value:
         return value.splitlines() or [value]
     if isinstance(value, Mapping) and value:
-        return [f"{key}: {_cell(one)}" for key, one in value.items()]
+        return [f"{key}: {cell(one)}" for key, one in value.items()]
     if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
-        return [_cell(one) for one in value]
-    return [_cell(value)]
+        return [cell(one) for one in value]
+    return [cell(value)]

@@ -1,13 +1,30 @@
 """Settings of the cluster: declared by the core and by plugins, stored when they differ from their default."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from luna_core.errors import BadInput
 from luna_core.model import SettingValue
 from luna_core.operations.work import Work
-from luna_core.settings import parse_setting, resolve
+from luna_core.settings import CORE_SETTINGS, parse_setting, resolve
 from luna_core.types import Setting
 from luna_core.types import SettingValue as Value
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+
+
+def all_settings(hooks: "Hooks") -> list[Setting]:
+    """Luna's own settings and the plugins'."""
+    return [*CORE_SETTINGS, *(answer.value for answer in hooks.luna_settings())]
+
+
+def declared_setting(declared: Iterable[Setting], name: str) -> Setting:
+    """The setting of that name; raises BadInput that lists those that there are."""
+    known = {setting.name: setting for setting in declared}
+    if name not in known:
+        raise BadInput(f"There is no setting {name!r}; accepted are {', '.join(sorted(known))}.")
+    return known[name]
 
 
 def settings(work: Work, declared: Iterable[Setting]) -> dict[str, Value]:
@@ -17,10 +34,7 @@ def settings(work: Work, declared: Iterable[Setting]) -> dict[str, Value]:
 
 def set_setting(work: Work, declared: Iterable[Setting], name: str, given: object) -> Value:
     """Give a setting a value; raises BadInput for an unknown name and a value of another type."""
-    known = {setting.name: setting for setting in declared}
-    if name not in known:
-        raise BadInput(f"There is no setting {name!r}; accepted are {', '.join(sorted(known))}.")
-    value = parse_setting(known[name], given)
+    value = parse_setting(declared_setting(declared, name), given)
     stored = work.find(SettingValue, name)
     plain = list(value) if isinstance(value, tuple) else value
     work.put(stored.changed(value=plain) if stored else SettingValue.new(name=name, value=plain))

@@ -1,6 +1,6 @@
 """What a change does to objects, field by field, as people read it: names for ids and no secrets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from luna_core.model.base import MASK
 from luna_core.model.fields import Secret
 from luna_core.model.walk import replace
 from luna_core.operations.forms import named
-from luna_core.operations.history import ObjectChange, differences
+from luna_core.operations.history import ObjectChange, differences, object_changes
 from luna_core.operations.work import Work
 
 Body = Mapping[str, Any] | None
@@ -52,9 +52,10 @@ def pending(work: Work) -> list[Difference]:
     return sorted(found, key=lambda one: (order.index(one.kind), natural(one.name)))
 
 
-def of_changes(work: Work, changes: Sequence[ObjectChange]) -> list[Difference]:
-    """What recorded changes made different."""
-    return [_difference(work, KINDS[one.kind], one.before, one.after) for one in changes]
+def recorded(work: Work, first: int, last: int) -> list[Difference]:
+    """What the changes from number `first` to `last` made different together; raises BadInput for an unknown one."""
+    changes = [change for number in range(first, last + 1) for change in object_changes(work, number)]
+    return [_difference(work, KINDS[one.kind], one.before, one.after) for one in joined(changes)]
 
 
 def joined(changes: Iterable[ObjectChange]) -> list[ObjectChange]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from luna_core.model import KINDS, Group, InterfaceSpec, Node, Profile
+from luna_core.model import KINDS, Group, InterfaceSpec, Node, NodeInterface, Profile
 from luna_core.model.fields import Reference
 from luna_core.model.walk import marked_paths
 from luna_core.operations.inherit import Lineage, Lineages, Said, title
@@ -85,3 +85,13 @@ def nested(said: Mapping[str, Said]) -> dict[str, Any]:
         else:
             made[path] = one.value
     return made
+
+
+def interface_rows(work: Work, kind: str, name: str) -> list[dict[str, Any]]:
+    """The interfaces of a group or node with all their values, a row each."""
+    said = nested(explain(work, work.get(Group, name) if kind == Group.kind else work.get(Node, name)))
+    fields = (*NodeInterface.model_fields, "addresses")
+    return [
+        {kind: name, "interface": interface, **{field: values.get(field) for field in fields if field != "absent"}}
+        for interface, values in said.get("interfaces", {}).items()
+    ]

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from luna_core.errors import BadInput
-from luna_core.hostlist import expand
+from luna_core.hostlist import expand, expand_ports
 from luna_core.model import Group, Node, NodeState, OsImage, Switch
+from luna_core.operations.configure import settings
 from luna_core.operations.inherit import Lineages
-from luna_core.operations.interfaces import set_mac
-from luna_core.operations.objects import add, change
+from luna_core.operations.interfaces import set_address, set_interface, set_mac
+from luna_core.operations.objects import add, change, delete
 from luna_core.operations.work import Work
+from luna_core.settings import CORE_SETTINGS
+from luna_core.types import IPAddress
 
 SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME or @all"
 
@@ -34,6 +38,63 @@ def add_nodes(
             own["interfaces"] = {"BOOTIF": {"mac": macs[index]}}
         made.append(add(work, Node, name, {**fields, **own}))
     return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewNodes:
+    """What nodes to make: those of a hostlist, or `count` of them with automatic names; ports as in 1-40."""
+
+    hostlist: str | None = None
+    count: int | None = None
+    ports: str | None = None
+    macs: Sequence[str] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_new(work: Work, wanted: NewNodes) -> list[Node]:
+    """Make nodes; raises BadInput for a hostlist and a count, or none of both."""
+    if (wanted.hostlist is None) == (wanted.count is None):
+        raise BadInput("node add: accepted is either a hostlist or a count of nodes, and one of both is needed.")
+    if wanted.count is not None:
+        prefix, digits = _naming(work)
+        names = next_names(work, wanted.count, prefix=prefix, digits=digits)
+    else:
+        names = expand(wanted.hostlist or "")
+    ports = expand_ports(wanted.ports) if wanted.ports else ()
+    return add_nodes(work, names, wanted.fields, ports=ports, macs=wanted.macs)
+
+
+def _naming(work: Work) -> tuple[str, int]:
+    values = settings(work, CORE_SETTINGS)
+    prefix, digits = values["node.prefix"], values["node.digits"]
+    return str(prefix), digits if isinstance(digits, int) else 1
+
+
+def delete_nodes(work: Work, text: str) -> None:
+    """Delete the nodes that a hostlist names."""
+    for node in select(work, text):
+        delete(work, Node, node.name)
+
+
+def set_interfaces(
+    work: Work,
+    text: str,
+    interface: str,
+    fields: Mapping[str, Any],
+    *,
+    new: bool = False,
+    addresses: Sequence[IPAddress] = (),
+    mac: str | None = None,
+    move_mac: bool = False,
+) -> None:
+    """Add or change an interface of the nodes that a hostlist names; addresses and a MAC only of one node."""
+    nodes = select(work, text)
+    for node in nodes:
+        set_interface(work, Node, node.name, interface, fields, new=new)
+    for address in addresses:
+        set_address(work, only(text, nodes, "address").name, interface, address)
+    if mac is not None:
+        set_mac(work, only(text, nodes, "mac").name, interface, mac or None, move=move_mac)
 
 
 def change_nodes(

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from luna_core.model import KINDS, AddressRange, Network, Subnet
 from luna_core.model.objects import ADDRESS, keyed_address
 from luna_core.operations.addresses import Pool
+from luna_core.operations.forms import outward
 from luna_core.operations.inherit import the_cluster
 from luna_core.operations.work import Work
 from luna_core.types import IPAddress, IPNetwork
@@ -87,3 +89,12 @@ def _hosts(work: Work, network: Network) -> list[tuple[IPAddress, str]]:
         names |= {one.id: f"{kind} {one.name}" for one in work.many(KINDS[kind], list(dict.fromkeys(ids)))}
     controller = [(one, "controller") for one in the_cluster(work).frontend_addresses if network.subnet_of(one)]
     return [*controller, *((keyed_address(owner.key.value), names[owner.id]) for owner in owners)]
+
+
+def describe(work: Work, name: str, *, addresses: bool = False) -> dict[str, Any]:
+    """A network in its outward form, with `usage` and, if `addresses`, in `taken` who has which address."""
+    network = work.get(Network, name)
+    shown = outward(work, network, defaults=True)
+    counted = [vars(one) | {"network": str(one.network)} for one in usage(work, network)]
+    taken = [{"addresses": str(one.addresses), "owner": one.owner} for one in uses(work, network)] if addresses else []
+    return {**shown, "usage": counted, **({"taken": taken} if addresses else {})}

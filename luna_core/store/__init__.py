@@ -23,6 +23,15 @@ def open_store(settings: MachineSettings) -> Store:
     return store
 
 
+def is_there(settings: MachineSettings) -> bool:
+    """Whether opening the store would not make a new file."""
+    if not settings.store.startswith("sqlite://"):
+        return True
+    from luna_core.store.sqlite_file import path_of
+
+    return path_of(settings.store).exists()
+
+
 def _store(settings: MachineSettings) -> Store:
     scheme, separator, _ = settings.store.partition("://")
     if not separator or not scheme:

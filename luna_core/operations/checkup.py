@@ -1,0 +1,80 @@
+"""Everything that `luna doctor` looks at: the store, the plugins, and what plugins check themselves."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from luna_core.errors import LunaError
+from luna_core.operations.configure import all_settings, settings
+from luna_core.operations.doctor import problems
+from luna_core.operations.resolve import Resolver
+from luna_core.operations.session import Luna
+from luna_core.plugins import explain
+from luna_core.types import CheckResult, Cluster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    status: Literal["ok", "warning", "failed"]
+    message: str
+    remedy: str = ""
+
+
+def checkup(luna: Luna) -> list[Finding]:
+    """Every finding, those of the store first."""
+    return [*_store(luna), *_plugins(luna), *_checks(luna)]
+
+
+def _store(luna: Luna) -> Iterator[Finding]:
+    found = luna.read(lambda work: list(problems(work)))
+    for problem in found:
+        yield Finding(
+            check="store", status="failed", message=problem, remedy="'luna history' shows what changed; 'luna undo' it."
+        )
+    if not found:
+        yield Finding(check="store", status="ok", message="Every object, key, reference and change is whole.")
+
+
+def _plugins(luna: Luna) -> Iterator[Finding]:
+    failed = [record for record in luna.hooks.records if record.status == "failed"]
+    for record in failed:
+        yield Finding(
+            check=f"plugin {record.name}",
+            status="failed",
+            message=record.reason,
+            remedy=f"'luna plugin check {record.name}' tells more.",
+        )
+    if not failed:
+        yield Finding(check="plugins", status="ok", message="Every plugin that is not disabled is active.")
+
+
+def _checks(luna: Luna) -> Iterator[Finding]:
+    checks = luna.hooks.luna_checks()
+    try:
+        known = all_settings(luna.hooks)
+        cluster = luna.read(lambda work: Resolver(work, settings(work, known)).cluster())
+    except LunaError as error:
+        if checks:
+            yield Finding(check="checks of plugins", status="warning", message=f"They were not run: {error}")
+        return
+    for answer in checks:
+        result = _outcome(answer.value.run, cluster)
+        yield Finding(
+            check=f"{answer.plugin}: {answer.value.name}",
+            status=result.status,
+            message=result.message,
+            remedy=result.remedy,
+        )
+
+
+def _outcome(run: Callable[[Cluster], object], cluster: Cluster) -> CheckResult:
+    try:
+        result = run(cluster)
+    except Exception as error:  # a check that can't be carried out has failed, whatever the plugin raises
+        return CheckResult(status="failed", message=f"The check itself failed: {explain(error)}")
+    if not isinstance(result, CheckResult):
+        return CheckResult(status="failed", message=f"The check answered {result!r}, which is no CheckResult.")
+    return result
