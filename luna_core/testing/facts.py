@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
+from luna_core.node.manifest import MANIFEST_NAME, BootFile, Kind, Manifest, Shard
 from luna_core.types import (
     Cluster,
     Host,
@@ -45,20 +46,41 @@ def image(path: Path, *, settings: Mapping[str, SettingValue] | None = None, dis
     return Image(id="osimage-1", name="compute", distro=distro, path=path, cluster=cluster(settings))
 
 
-def version(directory: Path, *, settings: Mapping[str, SettingValue] | None = None) -> ImageVersion:
-    """A version that really lies in `directory`: a manifest and one shard, both small."""
-    shard = b"not really compressed"
-    name = f"{hashlib.sha256(shard).hexdigest()}.tar.zst"
-    manifest = f'{{"shards": ["{name}"]}}'.encode()
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / name).write_bytes(shard)
-    (directory / "manifest.json").write_bytes(manifest)
+def version(versions: Path, *, settings: Mapping[str, SettingValue] | None = None) -> ImageVersion:
+    """A version that really lies in a directory below `versions`: a true manifest, and bytes in place of an image."""
+    contents = {"kernel": b"no kernel", "initramfs": b"no initramfs", "shards/0": b"no shard"}
+    kernel, initramfs, part = (
+        BootFile(name=name, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+        for name, data in contents.items()
+    )
+    shard = Shard(
+        name=part.name,
+        kind=Kind.FILES,
+        sha256=part.sha256,
+        size_bytes=part.size_bytes,
+        unpacked_sha256="0" * 64,
+        unpacked_bytes=10240,
+    )
+    manifest = Manifest(
+        image="compute",
+        distro="fake",
+        kernel_release="6.1.0-fake",
+        kernel=kernel,
+        initramfs=initramfs,
+        shards=(shard,),
+        entries=1,
+        level=3,
+    )
+    directory = versions / manifest.sha256
+    for name, data in {**contents, MANIFEST_NAME: manifest.to_bytes()}.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(data)
     return ImageVersion(
-        image=image(directory.parent / "tree", settings=settings),
+        image=image(versions / "tree", settings=settings),
         number=1,
-        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        manifest_sha256=manifest.sha256,
         directory=directory,
-        size_bytes=len(shard) + len(manifest),
+        size_bytes=manifest.size_bytes,
     )
 
 

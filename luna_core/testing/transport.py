@@ -19,7 +19,7 @@ class TransportContract(PluginContract):
     @pytest.fixture
     def version(self, tmp_path: Path, settings: dict[str, SettingValue]) -> ImageVersion:
         """A small image version that really exists."""
-        return facts.version(tmp_path / "versions/1", settings=settings)
+        return facts.version(tmp_path / "versions", settings=settings)
 
     @pytest.fixture
     def node(self, settings: dict[str, SettingValue]) -> Node:
@@ -62,7 +62,12 @@ class TransportContract(PluginContract):
 
     def test_the_version_itself_stays_as_it_is(self, hooks: Hooks, version: ImageVersion) -> None:
         """Versions are immutable, and their files belong to luna."""
-        before = {path.name: path.read_bytes() for path in version.directory.iterdir()}
+        before = contents(version.directory)
         hooks.luna_transport_publish(version)
         hooks.luna_transport_withdraw(version)
-        assert {path.name: path.read_bytes() for path in version.directory.iterdir()} == before
+        assert contents(version.directory) == before
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file below a directory, by its relative path."""
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}

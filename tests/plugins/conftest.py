@@ -54,7 +54,7 @@ class Site:
         return Hooks(Plugins(settings or MachineSettings(), here))
 
     def status(self, hooks: Hooks) -> Mapping[str, tuple[str, str]]:
-        """Status and reason of every plugin by its name, or by its distribution where the name is not unique."""
+        """Status and reason of every plugin, by its distribution."""
         return {one.distribution: (one.status, one.reason) for one in hooks.records}
 
 

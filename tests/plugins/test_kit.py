@@ -7,8 +7,9 @@ from textwrap import dedent
 import pytest
 
 from luna_core.errors import CommandFailed
+from luna_core.node.manifest import parse_manifest
 from luna_core.run import run
-from luna_core.testing import checks
+from luna_core.testing import checks, facts
 from luna_core.testing.subject import Subject, search_path
 
 
@@ -108,6 +109,12 @@ def test_the_fixtures_find_no_plugins(site, luna_plugins, luna_settings, tmp_pat
     assert [record.name for record in luna_plugins(module).records] == [module]
     assert luna_settings.no_plugins
     assert tmp_path in luna_settings.plugin_directory.parents
+
+
+def test_the_version_to_test_with_is_a_true_one(tmp_path: Path) -> None:
+    version = facts.version(tmp_path)
+    manifest = parse_manifest((version.directory / "manifest.json").read_bytes(), version.manifest_sha256)
+    assert all((version.directory / file.name).stat().st_size == file.size_bytes for file in manifest.shards)
 
 
 def test_a_failing_contract_fails_the_third_party_s_tests(site, tmp_path: Path) -> None:
