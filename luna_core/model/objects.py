@@ -30,6 +30,8 @@ from luna_core.model.profile import InterfaceSpec, Profile, Tagged
 from luna_core.types import IPAddress, Key
 
 ADDRESS = "address"
+CONTROLLER = "controller"
+HOST = "host"
 UNMANAGED = "unmanaged"
 NetworkId = Annotated[str, Reference("network")]
 
@@ -169,14 +171,23 @@ class Node(StoredObject, Profile, Tagged):
     serial: Label | None = Field(None, description="SMBIOS serial number.")
     asset_tag: Label | None = Field(None, description="SMBIOS asset tag.")
 
+    @model_validator(mode="after")
+    def _one_interface_for_each_mac(self) -> Self:
+        macs = self.macs()
+        for mac in macs:
+            if macs.count(mac) > 1:
+                raise ValueError(f"accepted is a MAC on one interface only, not {mac} on several")
+        return self
+
     def macs(self) -> list[str]:
         """Every MAC, that of BOOTIF first."""
         named = sorted(self.interfaces.items(), key=lambda item: (item[0] != "BOOTIF", item[0]))
         return [interface.mac for _, interface in named if interface.mac]
 
     def unique_keys(self) -> Iterator[Key]:
-        """MACs, addresses and the switch port belong to one node only."""
+        """MACs, addresses, the switch port and the name in DNS belong to one node only."""
         yield from super().unique_keys()
+        yield Key(space=HOST, value=self.name)
         for mac in self.macs():
             yield Key(space="mac", value=mac)
         for one in self.addresses:
@@ -202,8 +213,9 @@ class Device(StoredObject):
     addresses: tuple[DeviceAddress, ...] = ()
 
     def unique_keys(self) -> Iterator[Key]:
-        """Addresses and MACs are unique."""
+        """Addresses, MACs and the name in DNS are unique."""
         yield from super().unique_keys()
+        yield Key(space=HOST, value=self.name)
         for one in self.addresses:
             yield address_key(one.network, one.address)
             if one.mac:

@@ -9,7 +9,7 @@ from luna_core.model import AssignedAddress, Device, Group, Network, Node, Subne
 from luna_core.model.base import USES
 from luna_core.model.fields import Family
 from luna_core.model.objects import ADDRESS
-from luna_core.operations.inherit import Lineages, members, the_cluster
+from luna_core.operations.inherit import Lineages, below, the_cluster
 from luna_core.operations.work import Work, walk_changes
 from luna_core.types import IPAddress
 
@@ -118,7 +118,7 @@ def _touched(work: Work) -> list[Node]:
             users = work.owners(f"{USES}:{network.id}")
             ids |= {owner.id for owner in users if owner.kind == Node.kind}
             groups |= {owner.id for owner in users if owner.kind == Group.kind}
-    nodes = {node.id: node for node in (*work.many(Node, sorted(ids)), *members(work, groups))}
+    nodes = {node.id: node for node in (*work.many(Node, sorted(ids)), *below(work, groups)) if isinstance(node, Node)}
     return sorted(nodes.values(), key=lambda node: natural(node.name))
 
 

@@ -85,18 +85,19 @@ class Lineages:
             group_id = group.parent
 
 
-def members(work: Work, groups: Iterable[str]) -> list[Node]:
-    """The nodes of these groups (ids) and of all groups below them."""
-    found, queue = dict.fromkeys(groups), list(groups)
-    nodes: list[Node] = []
-    while queue:
-        for user in work.users(work.by_id(Group, queue.pop())):
+def below(work: Work, groups: Iterable[str]) -> list[Group | Node]:
+    """All groups below these groups (ids), and the nodes of them all."""
+    seen, waiting = set(groups), list(groups)
+    found: list[Group | Node] = []
+    while waiting:
+        for user in work.users(work.by_id(Group, waiting.pop())):
             if isinstance(user, Node):
-                nodes.append(user)
-            elif isinstance(user, Group) and user.id not in found:
-                found[user.id] = None
-                queue.append(user.id)
-    return nodes
+                found.append(user)
+            elif isinstance(user, Group) and user.id not in seen:
+                seen.add(user.id)
+                waiting.append(user.id)
+                found.append(user)
+    return found
 
 
 def the_cluster(work: Work) -> Cluster:

@@ -17,7 +17,7 @@ from luna_core.model import (
     StoredObject,
     Switch,
 )
-from luna_core.model.objects import address_key
+from luna_core.model.objects import CONTROLLER, address_key
 from luna_core.operations.addresses import misfit_of
 from luna_core.operations.inherit import Lineages, the_cluster
 from luna_core.operations.work import Change, Work
@@ -78,6 +78,8 @@ def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
     for network in networks:
         yield from _controller_problems(work, network)
     for one in objects:
+        if isinstance(one, Node | Device) and one.name == CONTROLLER:
+            yield f"{one.kind} {one.name}: name: accepted is another, for this is the controller's in DNS."
         if isinstance(one, Group):
             yield from _interface_problems(one, set(lineages.of(one.id).group_interfaces))
         if isinstance(one, Node):

@@ -1,16 +1,18 @@
 """What DHCP, DNS and hosts files are made of: every name and address of the cluster."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from luna_core.hostlist import natural
 from luna_core.model import DEVICES, Network, Node, Switch
+from luna_core.model.objects import CONTROLLER
 from luna_core.operations.history import last_number
 from luna_core.operations.inherit import Lineages, the_cluster
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 from luna_core.types import DnsRecord, Host, NetworkPlan, SettingValue
 
-CONTROLLER = "controller"
+_NO_LABEL = re.compile(r"[^a-z0-9-]")
 
 
 def network_plan(work: Work, settings: Mapping[str, SettingValue]) -> NetworkPlan:
@@ -55,7 +57,7 @@ def _nodes(work: Work) -> Iterator[Host]:
                 suffix = f"-{spec.dns_suffix}" if spec.dns_suffix else ""
             else:
                 first = plain.setdefault(one.network, one.interface)
-                suffix = "" if first == one.interface else f"-{one.interface.lower().replace('.', '-')}"
+                suffix = "" if first == one.interface else f"-{_NO_LABEL.sub('-', one.interface.lower())}"
             yield Host(name=node.name + suffix, network=one.network, address=one.address, mac=spec.mac)
 
 
