@@ -83,8 +83,6 @@ def _ports(text: str, item: str) -> list[str]:
 
 
 def _names(text: str, operand: str, named: Callable[[str], Iterable[str]] | None) -> set[str]:
-    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
-
     if operand.startswith("@"):
         if named is None:
             raise _bad(text, f"{operand!r} names a set, but only names are accepted here")
@@ -92,6 +90,10 @@ def _names(text: str, operand: str, named: Callable[[str], Iterable[str]] | None
     length = len(_RANGES.sub("", operand))
     if not operand or length > LONGEST_NAME or not operand.isascii() or not _OPERAND.fullmatch(operand):
         raise _bad(text, f"{operand!r} is no name")
+    if "[" not in operand:
+        return {operand}
+    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
+
     _refuse_too_many(text, _count(text, operand))
     try:
         return set(NodeSet(operand, resolver=RESOLVER_NOGROUP))

@@ -35,7 +35,7 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without making any."""
-        helps = {name: command.get_short_help_str(100) for name, command in self.commands.items()}
-        helps |= {name: verb.help for name, verb in self.verbs.items()}
+        helps = {name: verb.help for name, verb in self.verbs.items()}
+        helps |= {name: command.get_short_help_str(100) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl([(name, helps[name]) for name in self.list_commands(ctx)])
