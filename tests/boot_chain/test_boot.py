@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from luna_core.errors import CommandFailed
+from luna_core.run import run
+from luna_lab import ssh
 
 SHELL_INIT = "base udev-rules luna"
 SYSTEMD_INIT = "systemd systemd-initrd dracut-systemd base udev-rules luna"
@@ -74,10 +76,11 @@ def test_service_mode_stays_in_the_initramfs_on_a_bond_with_both_address_familie
     node = lab.machines[0]
     node.start()
     lab.events.wait(node.name, "luna: .*service mode", WAIT_S)
-    assert lab.on_node(node, "ls /sys/class/net/bond0/lower_*; which reboot").endswith("/usr/sbin/reboot\n")
-    assert lab.on_node(node, "ping -c 1 -w 60 10.141.255.254 > /dev/null; cat /proc/net/if_inet6").count("bond0") == 2
+    over_ipv6 = lab.namespace.command(*ssh.command(lab.directory, "fd00:6c75:6e61::15"))
+    code = "import luna_core.node.unpack; print(open('/proc/net/bonding/bond0').read())"
+    assert "active-backup" in run([*over_ipv6, f'luna-python -c "{code}"'], timeout_s=WAIT_S)
     assert not lab.events.of("controller")
-    lab.on_node(node, "luna-python -c 'import luna_core.node.unpack'; echo b > /proc/sysrq-trigger &")
+    lab.spawn("reboot", *ssh.command(lab.directory, "10.141.0.1"), "reboot")
     lab.events.wait(node.name, "Open Source Network Boot Firmware", WAIT_S, after=lab.events.of(node.name)[-1])
 
 
