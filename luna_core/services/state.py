@@ -1,4 +1,7 @@
-"""Where a generated daemon keeps what it writes itself: beside its files, which come and go with each change."""
+"""Where a generated daemon keeps what it writes itself: beside its files, which come and go with each change.
+
+Some daemons' checkers want to see it; `update` clears away what was made for a check.
+"""
 
 import os
 import shutil

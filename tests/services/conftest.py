@@ -121,6 +121,10 @@ class Wire:
         """Run a command on the client's side and return what it prints; the test fails if it does."""
         return self._in(self.client, *command)
 
+    def give_client(self, *addresses: str) -> None:
+        for address in addresses:
+            _ip("-n", self.client, "address", "add", address, "dev", "wire")
+
     def insert_relay(self) -> Service:
         """Put a router between the two, with the client in 10.150.0.0/19, and return its DHCP relay."""
         _ip("-n", self.client, "link", "set", "wire", "netns", self.relay, "name", "upper")

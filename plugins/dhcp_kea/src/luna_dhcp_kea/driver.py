@@ -26,6 +26,7 @@ class KeaDhcp(NetworkService):
 
     def check(self, directory: Path) -> None:
         """`kea-dhcp4 -t` and `kea-dhcp6 -t` read each file."""
+        make_state_directory(directory)
         for family in FAMILIES:
             run(
                 [f"kea-dhcp{family}", "-t", directory / _file(family)],
