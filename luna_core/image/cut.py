@@ -22,6 +22,7 @@ UNPACKED_LIMIT: Final = 12 << 20
 _SAMPLED_BYTES: Final = 64 << 10
 _USUAL_RATIO: Final = 0.3
 _HEADER_BYTES: Final = 60
+_PACKED_ALREADY: Final = (b".gz", b".xz", b".zst", b".bz2", b".png", b".jpg", b".woff2", b".whl", b".zip", b".jar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def items(tree: Path, entries: Iterable[Entry], shard_bytes: int = SHARD_BYTES) 
     for entry in entries:
         size = 0 if entry.emptied or entry.link_to or not stat.S_ISREG(entry.stat.st_mode) else entry.stat.st_size
         if size < _SAMPLED_BYTES:
-            yield Item(entry, 0, size, int(size * _USUAL_RATIO) + _HEADER_BYTES, size + 1024)
+            ratio = 1.0 if entry.path.endswith(_PACKED_ALREADY) else _USUAL_RATIO
+            yield Item(entry, 0, size, int(size * ratio) + _HEADER_BYTES, size + 1024)
         else:
             yield from _large(tree, entry, shard_bytes)
 

@@ -79,6 +79,8 @@ def _content(descriptor: int, path: bytes, item: Item, special: dict[str, str]) 
     if len(data) != sum(length for _, length in regions):
         raise TreeChanged(path)
     if regions != [(0, item.entry.stat.st_size)]:
+        # GNU tar takes a file's size from where the last region ends, if only an empty one.
+        regions.append((item.entry.stat.st_size, 0))
         numbers = [len(regions), *(number for region in regions for number in region)]
         data = _padded("".join(f"{number}\n" for number in numbers).encode()) + data
         special |= {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}

@@ -15,7 +15,7 @@ from luna_core.image.shard import build
 from luna_core.image.versions import sha256_of, sync
 from luna_core.node.manifest import BootFile, Kind, Manifest, Shard
 
-LEVEL: Final = 9
+LEVEL: Final = 6
 
 
 class Shelf:

@@ -1,0 +1,31 @@
+"""`luna-python -m luna_core.node fetch JOB`: 0 done; 1 failed, with the reason as the last line; 2 used wrongly."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from luna_core.node.errors import UnpackError
+from luna_core.node.fetch import fetch
+from luna_core.node.job import read_job
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says and return the exit status."""
+    if len(arguments) != 2 or arguments[0] != "fetch":
+        print("usage: luna-python -m luna_core.node fetch JOB", file=sys.stderr)
+        return 2
+    try:
+        fetch(read_job(Path(arguments[1])), _say)
+    except (UnpackError, OSError) as error:
+        _say(f"failed: {error}")
+        return 1
+    return 0
+
+
+def _say(text: str) -> None:
+    # A line for the serial console, which is often all that an administrator sees of a node.
+    print(f"luna: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,144 @@
+"""Fetch an image version and unpack it as it comes: by the best endpoint that works, until everything is in place."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import wait
+from threading import Thread
+from typing import Final
+
+from luna_core.node.errors import UnpackError
+from luna_core.node.fetcher import Delivery, Fetcher, FetchError, load_fetcher
+from luna_core.node.http import Connection, HttpError
+from luna_core.node.job import Endpoint, Job
+from luna_core.node.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from luna_core.node.report import Reporter
+from luna_core.node.unpack import Unpacker
+
+STALL_S: Final = 15.0
+# How long to wait before each round through the endpoints: two and a half minutes of patience without any progress.
+PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0)
+_WATCH_S: Final = 0.25
+_SAID_PERCENT: Final = 10
+Say = Callable[[str], None]
+
+
+def fetch(job: Job, say: Say = lambda text: None) -> None:
+    """Put the version in place below the job's root; `say` is told one line for each event.
+
+    Raises UnpackError or OSError with the reason if it can't be done, however often it is tried.
+    """
+    manifest = _fetch_manifest(job, say)
+    say(f"image {manifest.image}: {len(manifest.shards)} shards, {manifest.size_bytes >> 20} MiB")
+    with Unpacker(job.root, manifest) as unpacker:
+        delivery = Delivery(job, manifest, unpacker, say)
+        reporter = Reporter(job.report_url, job.token, delivery.progress, say)
+        try:
+            _deliver_kept(delivery)
+            _finish(_deliver_missing(delivery), delivery)
+        finally:
+            reporter.close()
+    progress = delivery.progress
+    say(f"done: {progress.peer_bytes} bytes from peers, {progress.server_bytes} from the controller")
+
+
+def _finish(fetcher: Fetcher, delivery: Delivery) -> None:
+    try:
+        for lost in delivery.unpacker.finish():
+            delivery.say(f"not kept by this file system: {lost}")
+    except BaseException:
+        fetcher.close()
+        raise
+    fetcher.leave()
+
+
+def _fetch_manifest(job: Job, say: Say) -> Manifest:
+    reason = "there are no endpoints"
+    for pause_s in PAUSES_S:
+        time.sleep(pause_s)
+        for base in dict.fromkeys(one.parameters.get("base", one.url) for one in job.endpoints):
+            connection = Connection(base)
+            try:
+                return parse_manifest(connection.get(MANIFEST_NAME), job.manifest_sha256)
+            except (HttpError, UnpackError) as error:
+                reason = str(error)
+                say(f"no manifest: {reason}")
+            finally:
+                connection.close()
+    raise UnpackError(f"The manifest can't be fetched: {reason}")
+
+
+def _deliver_kept(delivery: Delivery) -> None:
+    """What an earlier run left in the work directory, of which only sound shards count."""
+    kept = {}
+    for shard in delivery.manifest.shards:
+        place = delivery.place(shard)
+        if place.is_file() and place.stat().st_size == shard.size_bytes:
+            kept[delivery.deliver(shard, place)] = shard
+    wait(kept)
+    sound = [shard for future, shard in kept.items() if not future.exception()]
+    delivery.progress.add(kept=sum(shard.size_bytes for shard in sound))
+    if sound:
+        delivery.say(f"{len(sound)} shards are here from an earlier start")
+
+
+def _deliver_missing(delivery: Delivery) -> Fetcher:
+    """Go through the endpoints until nothing is missing; returns the fetcher that did the rest, still open."""
+    reason = "there are no endpoints"
+    rounds = 0
+    while rounds < len(PAUSES_S):
+        time.sleep(PAUSES_S[rounds])
+        before = len(delivery.missing())
+        for endpoint in delivery.job.endpoints:
+            try:
+                return _run(endpoint, delivery)
+            except Exception as error:
+                if delivery.fatal:
+                    raise delivery.fatal from None
+                reason = str(error) or repr(error)
+                delivery.say(f"{endpoint.transport} failed: {reason}")
+        # A round that brought something begins the count anew.
+        rounds = 1 if len(delivery.missing()) < before else rounds + 1
+    raise UnpackError(f"{len(delivery.missing())} shards can't be fetched: {reason}")
+
+
+def _run(endpoint: Endpoint, delivery: Delivery) -> Fetcher:
+    fetcher = load_fetcher(endpoint.transport)(endpoint, delivery)
+    delivery.say(f"fetching {len(delivery.missing())} shards by {endpoint.transport} from {endpoint.url}")
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            fetcher.run()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = Thread(target=work, name=endpoint.transport, daemon=True)
+    thread.start()
+    try:
+        _watch(thread, delivery)
+        for error in failures:
+            raise error
+        if missing := delivery.missing():
+            raise FetchError(f"It ended with {len(missing)} shards missing.")
+    except BaseException:
+        fetcher.stopped.set()
+        fetcher.close()
+        raise
+    return fetcher
+
+
+def _watch(thread: Thread, delivery: Delivery) -> None:
+    """Wait for a fetcher's thread, saying how far it is. Raises FetchError if it stalls, and what is fatal."""
+    seen, since_s, said = -1, time.monotonic(), 0
+    while thread.is_alive():
+        thread.join(_WATCH_S)
+        if delivery.fatal:
+            raise delivery.fatal
+        now = delivery.progress.received_bytes + delivery.unpacker.unpacked_bytes
+        if now != seen:
+            seen, since_s = now, time.monotonic()
+        elif time.monotonic() - since_s > STALL_S:
+            raise FetchError(f"Nothing came for {STALL_S:g} s.")
+        if delivery.progress.percent >= said + _SAID_PERCENT:
+            said = int(delivery.progress.percent)
+            delivery.say(f"{said} % of the image, {delivery.progress.peers} peers")

@@ -1,0 +1,90 @@
+"""What fetches shards: the contract of a fetcher, and how the one of a transport is found.
+
+A transport other than http brings its fetcher as `/usr/lib/luna/python/luna_fetchers/TRANSPORT.py`, placed there in the
+initramfs by luna_initrd_files. The module has a class `Fetcher` that inherits from the one here.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Event, Lock
+
+from luna_core.node.errors import DamagedShard
+from luna_core.node.job import Endpoint, Job
+from luna_core.node.manifest import Manifest, Shard
+from luna_core.node.report import Progress
+from luna_core.node.unpack import Unpacker
+
+
+class FetchError(Exception):
+    """This way of fetching doesn't work now; the text is a sentence that says why."""
+
+
+class Delivery:
+    """Where shards go: an open unpacker, and how much has come. Kept across fetchers."""
+
+    def __init__(self, job: Job, manifest: Manifest, unpacker: Unpacker, say: Callable[[str], None]) -> None:
+        self.job = job
+        self.manifest = manifest
+        self.unpacker = unpacker
+        self.say = say
+        self.progress = Progress(total_bytes=manifest.size_bytes)
+        self.fatal: BaseException | None = None
+        self._lock = Lock()
+
+    def deliver(self, shard: Shard, source: Path | bytes) -> "Future[None]":
+        """Unpack a shard in the background; the future raises DamagedShard if these are not its bytes."""
+        future = self.unpacker.offer(shard.name, source)
+        future.add_done_callback(self._done)
+        return future
+
+    def missing(self) -> list[Shard]:
+        """What has not been unpacked yet, in the manifest's order."""
+        return self.unpacker.missing()
+
+    def place(self, shard: Shard) -> Path:
+        """Where a shard is kept in the work directory."""
+        return self.job.directory / shard.name
+
+    def _done(self, future: "Future[None]") -> None:
+        error = None if future.cancelled() else future.exception()
+        # No other transport can help if the root is full or can't hold what it should.
+        if error and not isinstance(error, DamagedShard):
+            with self._lock:
+                self.fatal = self.fatal or error
+
+
+class Fetcher(ABC):
+    """Fetches by one endpoint. `run` is called in a thread of its own, once, and `leave` or `close` after it."""
+
+    def __init__(self, endpoint: Endpoint, delivery: Delivery) -> None:
+        self.endpoint = endpoint
+        self.delivery = delivery
+        self.stopped = Event()
+
+    @abstractmethod
+    def run(self) -> None:
+        """Deliver all that is missing, counting bytes in `delivery.progress`; return soon once `stopped` is set.
+
+        Raises FetchError to hand over to the next endpoint; so does whatever else it raises, or 15 s without a byte.
+        """
+
+    def leave(self) -> None:
+        """The image is in place: leave behind what is to go on, and nothing else."""
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop everything that `run` started; called once, from another thread, after an error too."""
+
+
+def load_fetcher(transport: str) -> type[Fetcher]:
+    """The fetcher of a transport. Raises FetchError if this initramfs has none."""
+    module = "luna_core.node.http_fetcher" if transport == "http" else f"luna_fetchers.{transport}"
+    try:
+        fetcher: type[Fetcher] = importlib.import_module(module).Fetcher
+    except Exception as error:
+        raise FetchError(f"There is no fetcher for transport {transport!r} here: {error}.") from error
+    return fetcher

@@ -1,0 +1,101 @@
+"""HTTP/1.1 over connections that are kept open (RFC 9112): all that a node asks of the controller goes this way."""
+
+import json
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Final
+from urllib.parse import urlsplit
+
+_BLOCK: Final = 256 << 10
+
+
+class HttpError(Exception):
+    """The server didn't give what was asked for; the text is a sentence that names the URL."""
+
+
+class Connection:
+    """Requests relative to `base_url`, one at a time; it is opened when needed, and again when the server closed it."""
+
+    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
+        self.base_url = base_url
+        self._base = urlsplit(base_url)
+        self._timeout_s = timeout_s
+        self._http: HTTPConnection | None = None
+
+    def get(
+        self,
+        path: str,
+        *,
+        size_bytes: int | None = None,
+        limit_bytes: int = 256 << 20,
+        received: Callable[[int], object] = lambda size_bytes: None,
+    ) -> bytes:
+        """The body of a file, `size_bytes` long if that is known; `received` is told the length of each block.
+
+        Raises HttpError for any status but 200, another size, more than `limit_bytes`, or a broken connection.
+        """
+        response = self._request("GET", path, None, {})
+        try:
+            if response.status != 200:
+                raise HttpError(f"{self.base_url}{path}: status {response.status} {response.reason}.")
+            expected = size_bytes if size_bytes is not None else response.length
+            if expected is None or expected > limit_bytes or response.length != expected:
+                raise HttpError(f"{self.base_url}{path} has {response.length} bytes, not {expected}.")
+            body = bytearray()
+            while block := response.read(_BLOCK):
+                body += block
+                received(len(block))
+        except (OSError, HTTPException) as error:
+            raise HttpError(f"{self.base_url}{path}: {error!r}.") from error
+        finally:
+            # What was not read to its end would be taken for the next response.
+            if not response.isclosed():
+                self.close()
+        if len(body) != expected:
+            raise HttpError(f"{self.base_url}{path} ended after {len(body)} of {expected} bytes.")
+        return bytes(body)
+
+    def post(self, path: str, document: Mapping[str, object], headers: Mapping[str, str]) -> None:
+        """Send a document as JSON over a connection of its own. Raises HttpError unless the answer is 2xx."""
+        body = json.dumps(document).encode()
+        response = self._request("POST", path, body, {"Content-Type": "application/json", **headers})
+        self.close()
+        if not 200 <= response.status < 300:
+            raise HttpError(f"{self.base_url}{path}: status {response.status} {response.reason}.")
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._http:
+            self._http.close()
+        self._http = None
+
+    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HTTPResponse:
+        was_open = self._http is not None
+        try:
+            return self._send(method, path, body, headers)
+        except (OSError, HTTPException) as error:
+            self.close()
+            if not was_open:
+                raise HttpError(f"{self.base_url}{path}: {error!r}.") from error
+        # A server may close an idle connection at any time, so the first failure on a kept one says nothing.
+        try:
+            return self._send(method, path, body, headers)
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise HttpError(f"{self.base_url}{path}: {error!r}.") from error
+
+    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HTTPResponse:
+        if self._http is None:
+            self._http = self._open()
+        self._http.request(method, f"{self._base.path}{path}", body=body, headers=dict(headers))
+        return self._http.getresponse()
+
+    def _open(self) -> HTTPConnection:
+        host, port = self._base.hostname or "", self._base.port
+        if self._base.scheme == "https":
+            try:
+                from http.client import HTTPSConnection
+            except ImportError as error:
+                raise HttpError(f"{self.base_url}: this node's Python has no TLS.") from error
+            return HTTPSConnection(host, port, timeout=self._timeout_s)
+        return HTTPConnection(host, port, timeout=self._timeout_s)

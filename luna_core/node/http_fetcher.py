@@ -1,0 +1,69 @@
+"""The fetcher of the transport http: every shard from the controller, over a few connections."""
+
+import errno
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from luna_core.node import fetcher
+from luna_core.node.http import Connection
+from luna_core.node.manifest import Shard
+
+_CONNECTIONS: Final = 4
+
+
+class Fetcher(fetcher.Fetcher):
+    """Each connection fetches a shard while those before are unpacked: it holds two at most, a few MB."""
+
+    def run(self) -> None:
+        """Fetch what is missing. Raises HttpError for what the server doesn't give, DamagedShard for other bytes."""
+        shards = deque(self.delivery.missing())
+        failed = Event()
+        with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="http") as pool:
+            workers = [pool.submit(self._work, shards, failed) for _ in range(_CONNECTIONS)]
+        for worker in workers:
+            worker.result()
+
+    def leave(self) -> None:
+        """Nobody is given what was kept, so its memory is freed."""
+        for shard in self.delivery.manifest.shards:
+            self.delivery.place(shard).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """The connections are closed by those who use them."""
+
+    def _work(self, shards: deque[Shard], failed: Event) -> None:
+        connection = Connection(self.endpoint.parameters.get("base", self.endpoint.url))
+        try:
+            while shards and not failed.is_set() and not self.stopped.is_set():
+                try:
+                    shard = shards.popleft()
+                except IndexError:  # another worker took the last one
+                    return
+                self._fetch(connection, shard)
+        except BaseException:
+            failed.set()
+            raise
+        finally:
+            connection.close()
+
+    def _fetch(self, connection: Connection, shard: Shard) -> None:
+        body = connection.get(
+            shard.name, size_bytes=shard.size_bytes, received=lambda size: self.delivery.progress.add(server=size)
+        )
+        self.delivery.deliver(shard, body).result()
+        self._keep(self.delivery.place(shard), body)
+
+    def _keep(self, place: Path, body: bytes) -> None:
+        """Keep a sound shard for a restart, as long as there is room: it is unpacked anyway."""
+        partial = place.with_name(f"{place.name}.partial")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(body)
+            partial.rename(place)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
