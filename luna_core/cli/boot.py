@@ -1,0 +1,174 @@
+"""`luna boot` and `luna why`: what nodes are doing on their way from power-on to login."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from luna_core.cli.context import output_option, pass_luna
+from luna_core.cli.output import emit, emit_one
+
+if TYPE_CHECKING:
+    from luna_core.model.boot import BootSession
+    from luna_core.operations import Luna
+
+BAR = 20
+FINISHED = ("up", "failed")
+COLUMNS = ("node", "phase", "percent", "rate", "peers", "seconds", "outcome", "detail")
+
+
+@click.group()
+def boot() -> None:
+    """Watch nodes boot, and see afterwards where the time went."""
+
+
+@boot.command()
+@click.argument("nodes", default="@all")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0), default=0.0, help="Give up after so many seconds; 0: never."
+)
+@click.option("--once", is_flag=True, help="Show the state now and exit.")
+@output_option
+@pass_luna
+def watch(luna: "Luna", nodes: str, timeout_s: float, once: bool, output: str) -> int:
+    """Show how far NODES are until all are up. Exit status 1 if one failed or time ran out."""
+    deadline = time.monotonic() + timeout_s if timeout_s else None
+    screen = _Screen(live=sys.stdout.isatty() and output == "table" and not once)
+    while True:
+        sessions = _latest(luna, nodes)
+        rows = [_row(session) for session in sessions]
+        if once or output != "table":
+            emit(rows, COLUMNS, output)
+        else:
+            screen.show(rows)
+        done = bool(sessions) and all(session.outcome in FINISHED for session in sessions)
+        late = deadline is not None and time.monotonic() > deadline
+        if once or done or late or output != "table":
+            return 0 if all(session.outcome == "up" for session in sessions) or once or output != "table" else 1
+        time.sleep(1)
+
+
+@boot.command()
+@click.argument("node")
+@output_option
+@pass_luna
+def show(luna: "Luna", node: str, output: str) -> None:
+    """Show the newest boot of NODE: every report, and how long each phase took."""
+    from luna_core.boot import sessions, trace
+    from luna_core.errors import BadInput
+    from luna_core.model import Node
+
+    found = luna.read(lambda work: sessions.boots(work, work.get(Node, node), limit=1))
+    if not found:
+        raise BadInput(f"node {node}: it has not booted yet.")
+    line = trace.timeline(found[0])
+    phases = [
+        {
+            "phase": span.phase,
+            "start_s": round(span.start_s, 1),
+            "lasted_s": None if span.end_s is None else round(span.lasted_s(0), 1),
+            "failed": span.failed,
+        }
+        for span in line.spans
+    ]
+    body = found[0].model_dump(exclude={"id", "token_sha256", "node"}, mode="json")
+    if output == "table":
+        emit_one({key: body[key] for key in ("name", "image", "version", "address", "opened", "outcome")}, output)
+        click.echo()
+        emit(phases, ("phase", "start_s", "lasted_s", "failed"), output)
+    else:
+        emit_one({**body, "phases": phases}, output)
+
+
+@boot.command()
+@click.argument("nodes", default="@all")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the waterfall as a picture too.")
+@pass_luna
+def report(luna: "Luna", nodes: str, svg: Path | None) -> None:
+    """Show the newest boots of NODES as a waterfall, and which nodes were slow."""
+    from luna_core.boot import trace
+    from luna_core.boot.svg import picture
+
+    lines = [trace.timeline(session) for session in _latest(luna, nodes)]
+    if not lines:
+        click.echo("None of these nodes has booted yet.", err=True)
+        return
+    for text in [*trace.waterfall(lines, shutil.get_terminal_size().columns), *trace.slow_phases(lines)]:
+        click.echo(text)
+    if svg:
+        svg.write_text(picture(lines), encoding="utf-8")
+
+
+@click.command()
+@click.argument("node")
+@pass_luna
+def why(luna: "Luna", node: str) -> None:
+    """Say in words what NODE waits for, or what it failed at."""
+    from luna_core.boot.why import why as explained
+
+    click.echo(explained(luna, node))
+
+
+def _latest(luna: "Luna", nodes: str) -> "list[BootSession]":
+    from luna_core.boot import sessions
+    from luna_core.operations.nodes import select
+    from luna_core.operations.work import Work
+
+    def operation(work: Work) -> "list[BootSession]":
+        return [session for node in select(work, nodes) for session in sessions.boots(work, node, limit=1)]
+
+    return luna.read(operation)
+
+
+def _row(session: "BootSession") -> dict[str, Any]:
+    from luna_core.boot.trace import progress_row
+
+    row = progress_row(session)
+    rate = row["rate_bytes_s"]
+    return {**row, "rate": f"{float(str(rate)) / 1e6:.1f} MB/s" if rate else None}
+
+
+class _Screen:
+    """A table that is drawn over itself on a terminal; elsewhere a line for each change."""
+
+    def __init__(self, *, live: bool) -> None:
+        self._live = live
+        self._drawn = 0
+        self._told: dict[str, tuple[object, ...]] = {}
+
+    def show(self, rows: Sequence[dict[str, Any]]) -> None:
+        if self._live:
+            self._redraw(rows)
+            return
+        for row in rows:
+            state = (row["phase"], row["outcome"])
+            if self._told.get(row["node"]) != state:
+                self._told[row["node"]] = state
+                click.echo(
+                    f"{row['seconds']:8.1f} s  {row['node']}  {' '.join(map(str, state))}  {row['detail']}".rstrip()
+                )
+
+    def _redraw(self, rows: Sequence[dict[str, Any]]) -> None:
+        columns, height = shutil.get_terminal_size()
+        lines = [_line(row)[: columns - 1] for row in rows][: height - 2]
+        up = sum(row["outcome"] == "up" for row in rows)
+        lines.append(
+            f"{up} of {len(rows)} up" + (f", {len(rows) - len(lines)} not shown" if len(rows) > len(lines) else "")
+        )
+        click.echo(f"\x1b[{self._drawn}A\x1b[J" * bool(self._drawn) + "\n".join(lines))
+        self._drawn = len(lines)
+
+
+def _line(row: dict[str, Any]) -> str:
+    percent = float(row["percent"] or 0) if row["phase"] == "download" else 0.0
+    full = round(percent / 100 * BAR)
+    bar = f"[{'#' * full}{'.' * (BAR - full)}] {percent:3.0f} %" if percent else " " * (BAR + 8)
+    shown = row["outcome"] if row["outcome"] in ("up", "failed", "installed") else row["phase"]
+    peers = f"{row['peers']} peers" if row["peers"] else ""
+    return (
+        f"{row['node']:12} {shown:11} {bar} {row['rate'] or '':>11} {peers:>9} {row['seconds']:7.1f} s {row['detail']}"
+    )
