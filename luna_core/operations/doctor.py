@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from luna_core.errors import LunaError
-from luna_core.model import KINDS, Node
-from luna_core.model.base import StoredObject
+from luna_core.model import KINDS, Network, Node, OsImage, StoredObject, Switch
+from luna_core.model.objects import ADDRESS, HOST, UNMANAGED
 from luna_core.model.walk import references
 from luna_core.operations import history, integrity
 from luna_core.operations.addresses import settle
@@ -21,12 +21,20 @@ def problems(work: Work) -> Iterator[str]:
         except LunaError as error:
             yield f"A stored {kind} is not valid: {error}"
             return
-    yield from _dangling(objects)
+    dangling = list(_dangling(objects))
+    yield from dangling
     yield from _keys(work, objects)
     yield from _history(work, objects)
-    if objects:
-        yield from integrity.problems(work)
-        yield from _unsettled(work)
+    if objects and not dangling:  # what follows relies on references
+        yield from _said(integrity.problems(work))
+        yield from _said(_unsettled(work))
+
+
+def _said(found: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from found
+    except LunaError as error:
+        yield str(error)
 
 
 def _dangling(objects: list[StoredObject]) -> Iterator[str]:
@@ -39,6 +47,8 @@ def _dangling(objects: list[StoredObject]) -> Iterator[str]:
 
 def _keys(work: Work, objects: list[StoredObject]) -> Iterator[str]:
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    for space in _spaces(objects):
+        wanted[space] = {}
     for one in objects:
         for key in one.unique_keys():
             if key.value in wanted[key.space]:
@@ -51,17 +61,34 @@ def _keys(work: Work, objects: list[StoredObject]) -> Iterator[str]:
                 yield f"The key {value} in {space} is held by {held.get(value)}, not by {values.get(value)}."
 
 
+def _spaces(objects: list[StoredObject]) -> Iterator[str]:
+    """Where a key could be that no object holds, though it keeps others from having it."""
+    yield from ("mac", "serial", HOST, "singleton", f"{ADDRESS}:{UNMANAGED}")
+    yield from (f"name:{kind}" for kind in KINDS)
+    for one in objects:
+        if isinstance(one, Network):
+            yield f"{ADDRESS}:{one.id}"
+        if isinstance(one, Switch):
+            yield f"port:{one.id}"
+        if isinstance(one, OsImage):
+            yield f"version:{one.id}"
+
+
 def _history(work: Work, objects: list[StoredObject]) -> Iterator[str]:
-    entries = history.entries(work)
-    numbers = [entry.number for entry in reversed(entries)]
+    entries = list(reversed(history.entries(work)))
+    numbers = [entry.number for entry in entries]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"The history has {len(numbers)} changes, the last of which is number {max(numbers)}."
     latest: dict[str, object] = {}
-    for entry in reversed(entries):
-        changes = history.object_changes(work, entry.number)
-        if len(changes) != entry.objects:
-            yield f"Change {entry.number} was of {entry.objects} objects, but the history has {len(changes)}."
-        latest |= {change.id: change.after for change in changes}
+    counted: dict[int, int] = defaultdict(int)
+    for number, change in history.all_changes(work):
+        counted[number] += 1
+        latest[change.id] = change.after
+    for entry in entries:
+        if counted[entry.number] != entry.objects:
+            yield (
+                f"Change {entry.number} was of {entry.objects} objects, but the history has {counted[entry.number]}."
+            )
     stored = {one.id: one.body() for one in objects}
     for identity in sorted({*stored, *latest}):
         if stored.get(identity) != latest.get(identity):

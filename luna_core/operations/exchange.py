@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from luna_core.errors import BadInput
-from luna_core.model import KINDS, Node, StoredObject
+from luna_core.model import KINDS, Cluster, Node, StoredObject
+from luna_core.model.base import new_id
 from luna_core.operations.addresses import settle
 from luna_core.operations.forms import inward, outward
 from luna_core.operations.work import Work
 
 FORMAT = 1
+GIVEN_BY_LUNA = {"node": ("addresses",), "osimage": ("latest",)}
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,16 @@ def export(work: Work, kinds: Sequence[str] = ()) -> dict[str, Any]:
 def apply(work: Work, document: object, *, prune: bool = False) -> None:
     """Make the objects of a document, and change those that exist, to be exactly as it says.
 
-    Objects that it doesn't name stay, or go if `prune`. Raises BadInput that names object and field.
+    Objects that it doesn't name stay, or go if `prune`. What luna itself gave (addresses, the image version in force)
+    stays where the document doesn't say it. Raises BadInput that names object and field.
     """
     given = _parse(document)
     _announce(work, given)
     for one in given:
         target = work.get(one.model, one.name)
+        kept = {field: getattr(target, field) for field in GIVEN_BY_LUNA.get(one.model.kind, ())}
         fields = inward(work, one.model, one.name, one.fields)
-        work.put(one.model.load({**fields, "id": target.id, "name": one.name}))
+        work.put(one.model.load({**kept, **fields, "id": target.id, "name": one.name}))
     if prune:
         _prune(work, given)
     _refuse_lost_addresses(work, given)
@@ -56,7 +60,7 @@ def _parse(document: object) -> list[Given]:
         raise BadInput(f"The document has {unknown[0]!r}; accepted are {', '.join(KINDS)}.")
     given = []
     for kind, model in KINDS.items():
-        objects = document.get(kind) or {}
+        objects = document.get(kind, {})
         if not isinstance(objects, dict):
             raise BadInput(f"{kind}: {objects!r} was given; accepted are objects by name.")
         for name, fields in objects.items():
@@ -77,23 +81,13 @@ def _announce(work: Work, given: Sequence[Given]) -> None:
     """Objects may refer to each other in any order, so each gets its id before any reference is looked up."""
     for one in given:
         if work.find(one.model, one.name) is None:
-            stand_in = one.model.new(name=one.name, **_required(one.model))
-            work.put(stand_in)
-
-
-def _required(model: type[StoredObject]) -> dict[str, Any]:
-    stand_ins: dict[str, dict[str, Any]] = {
-        "cluster": {"frontend_addresses": ["0.0.0.0"]},  # noqa: S104 - replaced before anything reads it
-        "osimage": {"path": "/"},
-        "image_version": {"osimage": "", "number": 1, "manifest_sha256": "0" * 64, "size_bytes": 0},
-        "node": {"group": ""},
-        "setting": {"value": None},
-    }
-    return stand_ins.get(model.kind, {})
+            work.put(one.model.model_construct(id=new_id(), name=one.name))
 
 
 def _prune(work: Work, given: Sequence[Given]) -> None:
     named = {(one.model, one.name) for one in given}
+    if not any(one.model is Cluster for one in given):
+        raise BadInput("The document has no cluster; accepted with --prune is a document of a whole cluster.")
     for model in KINDS.values():
         for stored in work.all(model):
             if (model, stored.name) not in named:
@@ -102,7 +96,9 @@ def _prune(work: Work, given: Sequence[Given]) -> None:
 
 def _refuse_lost_addresses(work: Work, given: Sequence[Given]) -> None:
     """An address for an interface or network that the node doesn't have would vanish without a word."""
-    said = {one.name: work.get(Node, one.name).addresses for one in given if one.model is Node}
+    said = {
+        one.name: work.get(Node, one.name).addresses for one in given if "addresses" in one.fields and one.model is Node
+    }
     settle(work)
     for name, addresses in said.items():
         kept = set(work.get(Node, name).addresses)

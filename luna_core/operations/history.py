@@ -101,6 +101,12 @@ def object_changes(work: Work, number: int) -> list[ObjectChange]:
     return [ObjectChange(**record.body) for record in work.transaction.fetch(CHANGED, [owner.id for owner in owners])]
 
 
+def all_changes(work: Work) -> Iterator[tuple[int, ObjectChange]]:
+    """What was ever done to each object, with the number of the change, in their order."""
+    for record in work.transaction.fetch(CHANGED):
+        yield int(record.id.partition(".")[0]), ObjectChange(**record.body)
+
+
 def undo(work: Work, number: int) -> Sequence[ObjectChange]:
     """Put back what a change found; raises Conflict if any of its objects has changed since."""
     undone = object_changes(work, number)

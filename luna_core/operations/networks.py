@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from luna_core.errors import BadInput
-from luna_core.model import DEVICES, AddressRange, Device, Network, Node, Subnet
+from luna_core.model import DEVICES, KINDS, AddressRange, Device, Network, Node, Subnet
 from luna_core.model.base import USES
 from luna_core.model.fields import Family
-from luna_core.model.objects import ADDRESS
+from luna_core.model.objects import address_key, keyed_address
 from luna_core.operations.objects import change
 from luna_core.operations.work import Work
 from luna_core.types import IPAddress, IPNetwork
@@ -52,10 +52,8 @@ def subnet_fields(
                     f"network {name}: {given} was given; accepted is one in a subnet, give its --network too."
                 )
             continue
-        current_network = subnet.network if subnet else None
-        moved = _moved(name, subnet, network) if subnet and network else {"network": str(network or current_network)}
-        base = subnet.model_dump(mode="json", exclude_defaults=True) if subnet else {}
-        made.append({**base, **moved} | ({"gateway": str(gateway)} if gateway else {}) | _pool(pool))
+        fields = _fields(name, subnet, network, replaced={"gateway": gateway, "dhcp_range": pool})
+        made.append(fields | ({"gateway": str(gateway)} if gateway else {}) | _pool(pool))
     return made
 
 
@@ -64,8 +62,8 @@ def change_network(work: Work, name: str, fields: Mapping[str, Any], subnets: Su
     before = work.get(Network, name)
     given = dict(fields)
     if subnets:
-        made = subnet_fields(name, before.subnets, subnets.networks, subnets.gateways, subnets.ranges)
-        given["subnets"] = [{key: one[key] for key in one if key not in subnets.without} for one in made]
+        kept = [one.model_copy(update=dict.fromkeys(subnets.without)) for one in before.subnets]
+        given["subnets"] = subnet_fields(name, kept, subnets.networks, subnets.gateways, subnets.ranges)
     after = change(work, Network, name, given)
     renumber(work, before, after)
     return after
@@ -78,8 +76,9 @@ def renumber(work: Work, before: Network, after: Network) -> None:
         if new is None or new.network == old.network:
             continue
         for user in _members(work, before):
+            where = f"network {after.name}: network: {new.network} was given; {user.kind} {user.name} has"
             moved = [
-                one.model_copy(update={"address": _shift(after.name, one.address, old.network, new.network)})
+                one.model_copy(update={"address": _shift(where, one.address, old.network, new.network)})
                 if one.network == before.id and one.address in old.network
                 else one
                 for one in user.addresses
@@ -90,12 +89,13 @@ def renumber(work: Work, before: Network, after: Network) -> None:
 def reserve(work: Work, name: str, wanted: AddressRange) -> Network:
     """Keep a range from being handed out; raises BadInput if an object has an address in it."""
     network, subnet = _subnet_with(work, name, wanted)
-    for owner in work.owners(f"{ADDRESS}:{network.id}"):
-        family, _, digits = owner.key.value.partition(".")
-        if int(family) == subnet.family and int(wanted.first) <= int(digits, 16) <= int(wanted.last):
-            raise BadInput(
-                f"network {name}: reserved: {wanted} was given; accepted is a range in which no address is used."
-            )
+    first, last = address_key(network.id, wanted.first), address_key(network.id, wanted.last)
+    for owner in work.owners(first.space, first.value, last.value):
+        user = f"{owner.kind} {work.name_of(KINDS[owner.kind], owner.id)}"
+        raise BadInput(
+            f"network {name}: reserved: {wanted} was given; {user} has {keyed_address(owner.key.value)}. "
+            "Accepted is a range in which no address is used."
+        )
     if any(one.first in wanted or wanted.first in one for one in subnet.reserved):
         raise BadInput(f"network {name}: reserved: {wanted} was given; accepted is a range apart from those reserved.")
     kept = sorted((*subnet.reserved, wanted), key=lambda one: int(one.first))
@@ -132,27 +132,38 @@ def _members(work: Work, network: Network) -> list[Node | Device]:
     return members
 
 
-def _shift(name: str, address: IPAddress, old: IPNetwork, new: IPNetwork) -> IPAddress:
+def _shift(where: str, address: IPAddress, old: IPNetwork, new: IPNetwork) -> IPAddress:
     offset = int(address) - int(old.network_address)
-    moved = int(new.network_address) + offset
     if offset >= new.num_addresses:
-        raise BadInput(f"network {name}: network: {new} was given; accepted is one that has room for {address}.")
-    return type(address)(moved)
+        raise BadInput(f"{where} {address}. Accepted is a network with room for that.")
+    return type(address)(int(new.network_address) + offset)
 
 
-def _moved(name: str, subnet: Subnet, network: IPNetwork) -> dict[str, Any]:
-    def shift(address: IPAddress) -> str:
-        return str(_shift(name, address, subnet.network, network))
+def _fields(name: str, subnet: Subnet | None, network: IPNetwork | None, replaced: Mapping[str, Any]) -> dict[str, Any]:
+    """A subnet's fields, moved to another network if one is given, but for what is replaced."""
+    if subnet is None:
+        return {"network": str(network)}
+    fields = subnet.model_dump(exclude={key for key, value in replaced.items() if value}, exclude_defaults=True)
+    kept = Subnet.model_validate(fields)
+    return (_moved(name, kept, network) if network else kept).model_dump(mode="json", exclude_defaults=True)
 
-    def shifted(one: AddressRange) -> dict[str, Any]:
-        return {"first": shift(one.first), "last": shift(one.last), "comment": one.comment}
 
-    return {
-        "network": str(network),
-        "gateway": shift(subnet.gateway) if subnet.gateway else None,
-        "dhcp_range": shifted(subnet.dhcp_range) if subnet.dhcp_range else None,
-        "reserved": [shifted(one) for one in subnet.reserved],
-    }
+def _moved(name: str, subnet: Subnet, network: IPNetwork) -> Subnet:
+    def shift(title: str, address: IPAddress) -> IPAddress:
+        where = f"network {name}: network: {network} was given; its {title} has"
+        return _shift(where, address, subnet.network, network)
+
+    def shifted(title: str, one: AddressRange) -> AddressRange:
+        return one.changed_to(first=shift(title, one.first), last=shift(title, one.last))
+
+    return subnet.model_copy(
+        update={
+            "network": network,
+            "gateway": subnet.gateway and shift("gateway", subnet.gateway),
+            "dhcp_range": subnet.dhcp_range and shifted("DHCP range", subnet.dhcp_range),
+            "reserved": tuple(shifted("reserved range", one) for one in subnet.reserved),
+        }
+    )
 
 
 def _pool(pool: AddressRange | None) -> dict[str, Any]:

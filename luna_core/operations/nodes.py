@@ -16,6 +16,7 @@ from luna_core.operations.work import Work
 from luna_core.settings import CORE_SETTINGS
 from luna_core.types import IPAddress
 
+MOST_DIGITS = 12
 SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME or @all"
 
 
@@ -28,9 +29,7 @@ def add_nodes(
     """
     for title, given in (("ports", ports), ("macs", macs)):
         if given and len(given) != len(names):
-            raise BadInput(
-                f"node {names[0]}…: {len(given)} {title} were given for {len(names)} nodes; accepted is one each."
-            )
+            raise BadInput(f"node: {len(given)} {title} were given for {len(names)} nodes; accepted is one for each.")
     made = []
     for index, name in enumerate(names):
         own: dict[str, Any] = {"port": ports[index]} if ports else {}
@@ -122,7 +121,9 @@ def next_names(work: Work, count: int, *, prefix: str, digits: int) -> list[str]
     """`count` names made of the prefix and the numbers that follow the highest in use."""
     if not 0 < count <= 100_000:
         raise BadInput(f"node: count: {count} was given; accepted is a number from 1 to 100000.")
-    pattern = re.compile(re.escape(prefix) + r"(\d+)")
+    if not 0 < digits <= MOST_DIGITS:
+        raise BadInput(f"setting node.digits: {digits} was given; accepted is a number from 1 to {MOST_DIGITS}.")
+    pattern = re.compile(re.escape(prefix) + r"([0-9]{1,18})")
     used = [pattern.fullmatch(owner.key.value) for owner in work.owners("name:node", prefix)]
     highest = max((int(found.group(1)) for found in used if found), default=0)
     return [f"{prefix}{number:0{digits}d}" for number in range(highest + 1, highest + 1 + count)]
