@@ -232,7 +232,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def dump(self) -> Iterator[Write]:
-        """Everything in the store, by kind and id: each record with its keys and its stored revision.
+        """Everything in the store, by kind and id: each record with its sorted keys and its stored revision.
 
         Example:
             return (Write(kind=row.kind, id=row.id, revision=row.revision, body=row.body) for row in self.rows())

@@ -1,14 +1,14 @@
 """Bodies as text, and what must hold of writes before any store looks at them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from luna_core.errors import AlreadyExists, Conflict, StoreError
 from luna_core.types import Key, Owner, Record, Write
+
+T = TypeVar("T")
 
 
 def encode(body: Mapping[str, Any]) -> str:
@@ -32,17 +32,7 @@ def records(kind: str, rows: Sequence[tuple[str, int, str]]) -> list[Record]:
     ]
 
 
-def joined(documents: Iterable[tuple[Any, ...]], keys: Iterable[tuple[Any, ...]]) -> Iterator[Write]:
-    """What `Transaction.dump` gives, from rows (kind, id, revision, body) and (kind, id, space, value), both sorted."""
-    this = itemgetter(0, 1)
-    for (kind, id_), rows in groupby(merge(documents, keys, key=this), this):
-        (*_, revision, text), *held = rows
-        (record,) = records(kind, [(id_, revision, text)])
-        held_by_it = tuple(Key(space=space, value=value) for *_, space, value in sorted(held))
-        yield Write(kind=kind, id=id_, revision=revision, body=record.body, keys=held_by_it)
-
-
-def batches(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The values in pieces of at most `size`."""
     return (values[first : first + size] for first in range(0, len(values), size))
 
@@ -59,8 +49,8 @@ def check_writes(writes: Sequence[Write]) -> None:
 
 
 def held_keys(write: Write) -> Sequence[Key]:
-    """The keys that the record holds after this write, each once."""
-    return () if write.body is None else tuple(dict.fromkeys(write.keys))
+    """The keys that the record holds after this write, each once and sorted."""
+    return () if write.body is None else sorted(set(write.keys), key=attrgetter("space", "value"))
 
 
 def conflict(write: Write) -> Conflict:

@@ -8,7 +8,14 @@ from typing import Any
 
 from pymongo import MongoClient, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from luna_core.errors import BadInput, StoreError
 from luna_core.store.documents import redacted
@@ -17,10 +24,12 @@ Client = MongoClient[dict[str, Any]]
 Documents = Database[dict[str, Any]]
 APPLICATION = "luna"
 DURABLE = WriteConcern("majority", j=True)
+COLLECTIONS = ("record", "key", "writer")
 SELECTION_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 60_000
-AUTHENTICATION_FAILED = 18  # these two are of MongoDB's error_codes.yml
-UNAUTHORIZED = 13
+UNAUTHORIZED = 13  # this and the next are of MongoDB's error_codes.yml
+AUTHENTICATION_FAILED = 18
+TOO_LARGE = 388
 
 STANDALONE = (
     "The MongoDB at {host} is a standalone, which has no transactions. Make it a replica set, for which one member "
@@ -54,13 +63,13 @@ def connect(url: str) -> Client:
 
 
 def prepare(client: Client, database: Documents) -> None:
-    """Make the indexes where they are missing. Raises StoreError for a server that has no transactions."""
+    """Make the collections where they are missing. Raises StoreError for a server that has no transactions."""
     hello = client.admin.command("hello")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise StoreError(STANDALONE.format(host=":".join(map(str, client.address or ()))))
-    database.record.create_index([("kind", 1), ("id", 1)], unique=True)
-    database.key.create_index([("space", 1), ("value", 1)], unique=True)
-    database.key.create_index([("kind", 1), ("id", 1)])
+    for name in COLLECTIONS:
+        # This index is there anyhow: to ask for it makes the collection, whoever else does so at the same time.
+        database[name].create_index("_id")
 
 
 def abort_abandoned(client: Client) -> None:
@@ -91,14 +100,13 @@ def explained(url: str) -> Iterator[None]:
 
 
 def _sentence(url: str, error: PyMongoError) -> str:
-    # What is cut off are the server's whole answer and the topology, as Python prints them.
-    said = str(error).partition(", full error:")[0].partition(", Timeout:")[0].rstrip(".")
-    said = re.sub(r" \(configured timeouts:[^)]*\)", "", said)
-    code = error.code if isinstance(error, OperationFailure) else None
+    said, code = _said(error)
     if isinstance(error, ServerSelectionTimeoutError):
         what, remedy = "can't be reached", "Is mongod running there, with a primary?"
     elif code == AUTHENTICATION_FAILED:
         what, remedy = "refuses the login", "Correct user, password or authSource in LUNA_STORE."
+    elif code == TOO_LARGE:
+        what, remedy = "can't make so large a change at once", "Give mongod more memory (--wiredTigerCacheSizeGB)."
     elif code == UNAUTHORIZED:
         what, remedy = "denies luna's user something", "Give it the role readWrite on luna's database."
     elif error.has_error_label("UnknownTransactionCommitResult"):
@@ -108,3 +116,13 @@ def _sentence(url: str, error: PyMongoError) -> str:
     else:
         what, remedy = "failed", "See its log for more."
     return f"The store {url} {what} ({said}). {remedy}"
+
+
+def _said(error: PyMongoError) -> tuple[str, int | None]:
+    """The server's sentence, without its whole answer and the topology as Python prints them; and its code."""
+    if isinstance(error, BulkWriteError) and error.details["writeErrors"]:
+        first = error.details["writeErrors"][0]
+        return first["errmsg"], first["code"]
+    said = str(error).partition(", full error:")[0].partition(", Timeout:")[0].rstrip(".")
+    said = re.sub(r" \(configured timeouts:[^)]*\)", "", said)
+    return said, error.code if isinstance(error, OperationFailure) else None

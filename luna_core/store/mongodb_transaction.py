@@ -1,26 +1,38 @@
 """One transaction in MongoDB.
 
-Collections: `record` {kind, id, revision, body} and `key` {space, value, kind, id}. A body is stored as JSON text: BSON
-has no integers beyond 64 bits, and MongoDB gives dots and dollars in field names a meaning.
+| collection | document                                                          |
+|------------|-------------------------------------------------------------------|
+| record     | {_id: {kind, id}, revision, body, keys: [{space, value}, ...]}    |
+| key        | {_id: {space, value}, kind, id}                                   |
+| writer     | {_id: "turn", count}, which every writer changes first            |
+
+MongoDB compares documents field by field in their order, so that the index of `_id` serves ranges too and no other is
+needed. A body is stored as JSON text: BSON has no integers beyond 64 bits, and MongoDB gives dots and dollars in field
+names a meaning.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from bson import MaxKey, MinKey
 from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 
 from luna_core.errors import BadInput
 from luna_core.interfaces import Transaction
-from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, joined, records
+from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, records
 from luna_core.store.mongodb_server import Documents
 from luna_core.store.runs import Life
 from luna_core.types import Key, Owner, Record, Write
 
-BATCH = 2_000  # keeps a command far below MongoDB's 16 MB for one
-LARGEST_BYTES = 16_000_000  # MongoDB's limit is 16 MiB for the document around it
-Change = InsertOne[dict[str, Any]] | UpdateOne | DeleteOne
+Document = dict[str, Any]
+Change = InsertOne[Document] | UpdateOne | DeleteOne
+Place = tuple[str, str]
+BATCH = 2_000  # keeps a command far below the 16 MB that MongoDB accepts for one
+ABSENT: Document = {"revision": 0}
+LARGEST_BYTES = 16_000_000  # the limit is 16 MiB for the document around a body
 
 
 class MongoTransaction(Transaction):
@@ -36,45 +48,38 @@ class MongoTransaction(Transaction):
         """The records of a kind, by id; or those with `ids`, in that order."""
         self._life.check()
         if ids is None:
-            return records(kind, self._rows({"kind": kind}))
-        wanted = [{"kind": kind, "id": {"$in": list(batch)}} for batch in batches(ids, BATCH)]
-        found = {row[0]: row for where in wanted for row in self._rows(where)}
+            where = {"_id": {"$gt": {"kind": kind, "id": MinKey()}, "$lt": {"kind": kind, "id": MaxKey()}}}
+            return records(kind, [_row(one) for one in self._records.find(where, session=self._session).sort("_id")])
+        found = {one["_id"]["id"]: _row(one) for one in self._at([(kind, id_) for id_ in ids])}
         return records(kind, [found[id_] for id_ in ids if id_ in found])
 
     def owners(
         self, space: str, low: str, high: str, *, limit: int | None = None, descending: bool = False
     ) -> Sequence[Owner]:
-        """Who holds the keys from `low` to `high`, by a walk along the unique index."""
+        """Who holds the keys from `low` to `high`, by a walk along the index."""
         self._life.check()
         if limit == 0:  # which MongoDB takes for no limit
             return []
-        where = {"space": space, "value": {"$gte": low, "$lte": high}}
-        found = self._keys.find(where, session=self._session).sort("value", -1 if descending else 1).limit(limit or 0)
+        where = {"_id": {"$gte": {"space": space, "value": low}, "$lte": {"space": space, "value": high}}}
+        found = self._keys.find(where, session=self._session).sort("_id", -1 if descending else 1).limit(limit or 0)
         return [_owner(document) for document in found]
 
     def apply(self, writes: Sequence[Write]) -> None:
-        """Check the revisions, give up all old keys, change the records, then take the new keys."""
+        """Check the revisions, give up old keys, take new ones, then change the records."""
         self._life.check(write=True)
         check_writes(writes)
         with self._life.failing():
-            self._check_revisions(writes, {(write.kind, write.id): write.revision for write in writes})
-            for where in _these(writes):
-                self._keys.delete_many(where, session=self._session)
-            self._check_keys(writes)
-            self._change(writes, [_change(write) for write in writes])
+            self._write([(write, write.revision, _changed(write)) for write in writes])
 
     def dump(self) -> Iterator[Write]:
-        """Everything, batch by batch."""
+        """Everything, by a walk along the index."""
         self._life.check()
-        order = [("kind", 1), ("id", 1)]
-        documents = self._records.find(session=self._session).sort(order)
-        held = self._keys.find(session=self._session).sort(order)
-        for write in joined(
-            ((one["kind"], one["id"], one["revision"], one["body"]) for one in documents),
-            ((one["kind"], one["id"], one["space"], one["value"]) for one in held),
-        ):
+        for one in self._records.find(session=self._session).sort("_id"):
             self._life.check()
-            yield write
+            kind = one["_id"]["kind"]
+            (record,) = records(kind, [_row(one)])
+            keys = tuple(_keys_of(one))
+            yield Write(kind=kind, id=record.id, revision=record.revision, body=record.body, keys=keys)
 
     def load(self, writes: Iterable[Write]) -> None:
         """Insert records at the revisions they carry."""
@@ -82,82 +87,73 @@ class MongoTransaction(Transaction):
         waiting = iter(writes)
         with self._life.failing():
             while batch := list(islice(waiting, BATCH)):
-                self._check_revisions(batch, {})
-                self._check_keys(batch)
-                self._change(batch, [InsertOne(_document(write, write.revision)) for write in batch])
+                self._write([(write, 0, _inserted(write, write.revision)) for write in batch])
 
-    def _rows(self, where: Mapping[str, Any]) -> list[tuple[str, int, str]]:
-        found = self._records.find(where, session=self._session).sort("id")
-        return [(document["id"], document["revision"], document["body"]) for document in found]
+    def _at(self, places: Sequence[Place]) -> Iterator[Document]:
+        for batch in batches([{"kind": kind, "id": id_} for kind, id_ in places], BATCH):
+            yield from self._records.find({"_id": {"$in": batch}}, session=self._session)
 
-    def _check_revisions(self, writes: Sequence[Write], expected: Mapping[tuple[str, str], int]) -> None:
-        stored = {
-            (document["kind"], document["id"]): document["revision"]
-            for where in _these(writes)
-            for document in self._records.find(where, {"body": 0}, session=self._session)
-        }
-        for write in writes:
-            if stored.get((write.kind, write.id), 0) != expected.get((write.kind, write.id), 0):
+    def _write(self, steps: Sequence[tuple[Write, int, Change]]) -> None:
+        """Make changes of records that are each stored at the revision given, and exchange their keys."""
+        if not steps:
+            return
+        stored = {_place(one["_id"]): one for one in self._at([(write.kind, write.id) for write, _, _ in steps])}
+        for write, revision, _ in steps:
+            if stored.get((write.kind, write.id), ABSENT)["revision"] != revision:
                 raise conflict(write)
+        self._exchange_keys([write for write, _, _ in steps], stored.values())
+        self._records.bulk_write([change for _, _, change in steps], session=self._session)
 
-    def _check_keys(self, writes: Sequence[Write]) -> None:
-        """Raise AlreadyExists for a key that another record holds, or that two of these writes want."""
-        wanted: dict[Key, Owner] = {}
+    def _exchange_keys(self, writes: Sequence[Write], stored: Iterable[Document]) -> None:
+        """Delete the keys that are given up and insert those that are new: most writes change none."""
+        held = {key: _place(one["_id"]) for one in stored for key in _keys_of(one)}
+        wanted: dict[Key, Place] = {}
         for write in writes:
             for key in held_keys(write):
-                owner = Owner(key=key, kind=write.kind, id=write.id)
-                if wanted.setdefault(key, owner) is not owner:
-                    raise held_by(wanted[key])
-        spaces: dict[str, list[str]] = {}
-        for key in wanted:
-            spaces.setdefault(key.space, []).append(key.value)
-        for space, values in spaces.items():
-            for batch in batches(values, BATCH):
-                where = {"space": space, "value": {"$in": list(batch)}}
-                for document in self._keys.find(where, session=self._session).limit(1):
-                    raise held_by(_owner(document))
-
-    def _change(self, writes: Sequence[Write], changes: Sequence[Change]) -> None:
-        if changes:
-            self._records.bulk_write(changes, session=self._session)
-        keys = [
-            {"space": key.space, "value": key.value, "kind": write.kind, "id": write.id}
-            for write in writes
-            for key in held_keys(write)
-        ]
-        if keys:
-            self._keys.insert_many(keys, session=self._session)
+                if wanted.setdefault(key, (write.kind, write.id)) != (write.kind, write.id):
+                    raise held_by(Owner(key=key, kind=wanted[key][0], id=wanted[key][1]))
+        for batch in batches([asdict(key) for key in held if held[key] != wanted.get(key)], BATCH):
+            self._keys.delete_many({"_id": {"$in": batch}}, session=self._session)
+        for keys in batches([key for key in wanted if held.get(key) != wanted[key]], BATCH):
+            for taken in self._keys.find({"_id": {"$in": [asdict(key) for key in keys]}}, session=self._session).limit(
+                1
+            ):
+                raise held_by(_owner(taken))
+            fresh = [{"_id": asdict(key), "kind": wanted[key][0], "id": wanted[key][1]} for key in keys]
+            self._keys.insert_many(fresh, session=self._session)
 
 
-def _these(writes: Sequence[Write]) -> Iterator[dict[str, Any]]:
-    kinds: dict[str, list[str]] = {}
-    for write in writes:
-        kinds.setdefault(write.kind, []).append(write.id)
-    for kind, ids in kinds.items():
-        for batch in batches(ids, BATCH):
-            yield {"kind": kind, "id": {"$in": list(batch)}}
+def _place(identity: Mapping[str, str]) -> Place:
+    return identity["kind"], identity["id"]
 
 
-def _owner(document: Mapping[str, Any]) -> Owner:
-    key = Key(space=document["space"], value=document["value"])
-    return Owner(key=key, kind=document["kind"], id=document["id"])
+def _row(document: Document) -> tuple[str, int, str]:
+    return document["_id"]["id"], document["revision"], document["body"]
 
 
-def _document(write: Write, revision: int) -> dict[str, Any]:
-    return {"kind": write.kind, "id": write.id, "revision": revision, "body": _text(write)}
+def _keys_of(document: Document) -> Iterator[Key]:
+    return (Key(**key) for key in document["keys"])
 
 
-def _change(write: Write) -> Change:
-    if not write.revision:
-        return InsertOne(_document(write, 1))
-    this = {"kind": write.kind, "id": write.id}
-    if write.body is None:
-        return DeleteOne(this)
-    return UpdateOne(this, {"$set": {"body": _text(write)}, "$inc": {"revision": 1}})
+def _owner(document: Document) -> Owner:
+    return Owner(key=Key(**document["_id"]), kind=document["kind"], id=document["id"])
 
 
-def _text(write: Write) -> str:
+def _fields(write: Write) -> Document:
     text = encode(write.body or {})
     if len(text) > LARGEST_BYTES:
         raise BadInput(f"{write.kind} {write.id} takes {len(text)} bytes; MongoDB accepts up to {LARGEST_BYTES} bytes.")
-    return text
+    return {"body": text, "keys": [asdict(key) for key in held_keys(write)]}
+
+
+def _inserted(write: Write, revision: int) -> Change:
+    return InsertOne({"_id": {"kind": write.kind, "id": write.id}, "revision": revision, **_fields(write)})
+
+
+def _changed(write: Write) -> Change:
+    this = {"_id": {"kind": write.kind, "id": write.id}}
+    if not write.revision:
+        return _inserted(write, 1)
+    if write.body is None:
+        return DeleteOne(this)
+    return UpdateOne(this, {"$set": _fields(write), "$inc": {"revision": 1}})

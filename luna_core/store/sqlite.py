@@ -4,10 +4,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from luna_core.interfaces import Store, Transaction
-from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, joined, records
+from luna_core.store.documents import batches, check_writes, conflict, encode, held_by, held_keys, records
 from luna_core.store.runs import Life, Runs
 from luna_core.store.sqlite_file import connect, create, explained, path_of
 from luna_core.types import Key, Owner, Record, Write
@@ -122,7 +125,7 @@ class SqliteTransaction(Transaction):
         """Everything, one record after the other."""
         self._life.check()
         execute = self._connection.execute
-        for write in joined(
+        for write in _joined(
             execute("SELECT kind, id, revision, body FROM record ORDER BY kind, id"),
             execute("SELECT kind, id, space, value FROM key ORDER BY kind, id"),
         ):
@@ -174,3 +177,13 @@ class SqliteTransaction(Transaction):
                 if not done.rowcount:
                     (owner,) = self.owners(key.space, key.value, key.value)
                     raise held_by(owner)
+
+
+def _joined(documents: Iterable[tuple[Any, ...]], keys: Iterable[tuple[Any, ...]]) -> Iterator[Write]:
+    """Writes from rows (kind, id, revision, body) and (kind, id, space, value), both sorted."""
+    this = itemgetter(0, 1)
+    for (kind, id_), rows in groupby(merge(documents, keys, key=this), this):
+        (*_, revision, text), *held = rows
+        (record,) = records(kind, [(id_, revision, text)])
+        held_by_it = tuple(Key(space=space, value=value) for *_, space, value in sorted(held))
+        yield Write(kind=kind, id=id_, revision=revision, body=record.body, keys=held_by_it)

@@ -131,7 +131,7 @@ def test_a_standalone_is_refused_with_the_remedy(tmp_path: Path) -> None:
 def test_the_database_is_the_url_s_or_luna(replica_set: ReplicaSet) -> None:
     apply(opened(replica_set.url("")), new("a"))
     with MongoClient[dict[str, Any]](replica_set.url()) as client:
-        assert client["luna"]["record"].count_documents({"kind": "thing"}) == 1
+        assert client["luna"]["record"].count_documents({"_id.kind": "thing"}) == 1
         client.drop_database("luna")
 
 
@@ -139,8 +139,13 @@ def test_a_body_is_stored_as_text(mongo_url: str) -> None:
     """So that no field name or number is subject to MongoDB's rules."""
     apply(opened(mongo_url), new("a", {"$a.b": 2**70}))
     with MongoClient[dict[str, Any]](mongo_url) as client:
-        (document,) = client.get_default_database()["record"].find({"kind": "thing"}, {"_id": 0})
-    assert document == {"kind": "thing", "id": "a", "revision": 1, "body": '{"$a.b":1180591620717411303424}'}
+        (document,) = client.get_default_database()["record"].find({"_id.kind": "thing"})
+    assert document == {
+        "_id": {"kind": "thing", "id": "a"},
+        "revision": 1,
+        "keys": [],
+        "body": '{"$a.b":1180591620717411303424}',
+    }
 
 
 def test_a_body_beyond_16_mb_is_refused(mongo_url: str) -> None:
