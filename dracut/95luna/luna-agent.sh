@@ -26,7 +26,6 @@ luna_read_arguments() {
             printf 'silent\nshow-error\nconnect-timeout = 5\nheader = "Authorization: Bearer %s"\n' "$token"
             [ ! -e /usr/lib/luna/ca.pem ] || echo 'cacert = /usr/lib/luna/ca.pem'
         } > /run/luna/curl
-        printf 'url = "%s/boot/install?node=%s&session=%s"\n' "$LUNA_URL" "$LUNA_NODE" "$token" > /run/luna/curl-install
     )
 }
 
@@ -58,8 +57,8 @@ luna_refused() {
 }
 
 luna_fetch() {
-    luna_answer=$(luna_request --config /run/luna/curl-install --max-time 60 --output /run/luna/install.sh \
-        --write-out '%{http_code}')
+    luna_answer=$(luna_request --max-time 60 --output /run/luna/install.sh --write-out '%{http_code}' \
+        "$LUNA_URL/boot/install?node=$LUNA_NODE")
     case $?:$luna_answer in
         0:200) luna_refusals=0 && return ;;
         0:401 | 0:403) luna_refused ;;

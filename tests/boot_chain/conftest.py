@@ -97,11 +97,14 @@ class Controller:
             "/root.tar": files.tarball,
         }
 
-    def answer(self, target: str, body: str) -> tuple[int, bytes | Path]:
+    def answer(self, target: str, body: str, authorization: str) -> tuple[int, bytes | Path]:
         """The HTTP status, and the content or the file that holds it."""
         url = urlsplit(target)
         if url.path in self.files:
             return 200, self.files[url.path]
+        if url.path in ("/boot/status", "/boot/install") and authorization != f"Bearer {TOKEN}":
+            self.lab.events.add("controller", "refused")
+            return 403, b"no such session\n"
         if url.path == "/boot/status":
             said = {key: values[0] for key, values in parse_qs(body).items()}
             words = [said["phase"], said["status"], said.get("exit_status", "")]
@@ -109,10 +112,8 @@ class Controller:
             self.lab.events.add("logs", said.get("log", ""))
             return 204, b""
         if url.path == "/boot/install":
-            asked = parse_qs(url.query)
-            known = asked == {"node": ["node001"], "session": [TOKEN]}
-            self.lab.events.add("controller", f"install script {'sent' if known else 'refused'}")
-            return (200, self.install_script.encode()) if known else (403, b"no such session\n")
+            self.lab.events.add("controller", f"install script for {url.query}")
+            return 200, self.install_script.encode()
         return (200, self.ipxe().encode()) if url.path == "/boot.ipxe" else (404, b"not found\n")
 
     def ipxe(self) -> str:
@@ -127,13 +128,11 @@ def _handler(controller: Controller) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(*controller.answer(self.path, ""))
+            size = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(size).decode()
+            self._send(*controller.answer(self.path, body, self.headers.get("Authorization", "")))
 
-        def do_POST(self) -> None:
-            if self.headers["Authorization"] != f"Bearer {TOKEN}":
-                return self._send(401, b"no token\n")
-            self._send(*controller.answer(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
-
+        do_POST = do_GET
         do_HEAD = do_GET
 
         def _send(self, status: int, content: bytes | Path) -> None:

@@ -52,6 +52,7 @@ def test_a_failing_installation_is_reported_can_be_looked_into_and_succeeds_when
 
     made.install_script = good
     lab.events.wait("reports", "^finish done$", WAIT_S)
+    lab.events.wait("controller", "^install script for node=node001$", WAIT_S)
     assert_it_runs_debian_without_luna(lab)
     assert TOKEN not in console(node)
 
