@@ -8,8 +8,7 @@ from luna_core.errors import BadInput
 MOST_NAMES = 100_000
 LONGEST_NAME = 253  # of a domain name (RFC 1035)
 LONGEST_SHOWN = 200
-_OPERATOR = re.compile(r"([,!&^]+)(?![^\[]*\])")
-_COMMA = re.compile(r",(?![^\[]*\])")
+_TOKEN = re.compile(r"[,!&^]+|(?:\[[^\]]*\]?|[^,!&^\[])+")
 _RANGES = re.compile(r"\[([^\[\]]*)\]")
 _PART = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12})(?:/([0-9]{1,6}))?)?")
 _OPERAND = re.compile(r"[A-Za-z0-9_.-]*(\[[0-9,/-]+\][A-Za-z0-9_.-]*)*")
@@ -27,9 +26,9 @@ def expand(text: str, named: Callable[[str], Iterable[str]] | None = None) -> li
     Sets combine from left to right: `,` adds, `!` (or `,!`) takes away, `&` keeps what both have, `^` what one has.
     Raises BadInput for what is no hostlist, and for more than 100,000 names.
     """
-    first, *rest = _OPERATOR.split(_without_spaces(text).strip(","))
+    first, *rest = _tokens(text.strip(" ,"))
     result = _names(text, first, named)
-    for operator, operand in zip(rest[::2], rest[1::2], strict=True):
+    for operator, operand in zip(rest[::2], [*rest[1::2], ""], strict=False):
         combine = _COMBINE.get(operator.lstrip(",") or ",")
         if combine is None or not operand:
             raise _bad(text, f"{operator!r} needs a set on each side")
@@ -48,7 +47,10 @@ def fold(names: Iterable[str]) -> str:
 def expand_ports(text: str) -> list[str]:
     """Like expand, but in the order given and with plain numbers, as in 1-40 or Gi1/0/[1-48]."""
     ports: list[str] = []
-    for item in _COMMA.split(_without_spaces(text)):
+    items = _tokens(text)
+    if {*items[1::2]} - {","}:
+        raise _bad(text, "ports are separated by single commas")
+    for item in items[::2]:
         ports += _ports(text, f"[{item}]" if _PART.fullmatch(item) else item)
         _refuse_too_many(text, len(ports))
     return ports
@@ -63,16 +65,16 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [*parts, (0, name)]  # node1 and node01 are never equal
 
 
-def _without_spaces(text: str) -> str:
-    """Spaces between names stand for commas, those around operators for nothing."""
-    inside = re.sub(r"\s*([,!&^])\s*", r"\1", text.strip())
-    return re.sub(r"\s+", ",", inside)
+def _tokens(text: str) -> list[str]:
+    """Operands and operators by turns. Spaces between names stand for commas, those around operators for nothing."""
+    closed = re.sub(r"\s*([,!&^])\s*", r"\1", text.strip())
+    return _TOKEN.findall(re.sub(r"\s+", ",", closed)) or [""]
 
 
 def _ports(text: str, item: str) -> list[str]:
     found = _RANGES.search(item)
     if not found:
-        if not item or "[" in item or "]" in item:
+        if not item or set(item) & set("[],!&^"):
             raise _bad(text, f"{item!r} is no port")
         return [item]
     before, after = item[: found.start()], item[found.end() :]

@@ -112,7 +112,7 @@ Tag = Annotated[str, _matching(_TAG, "a word of letters, digits and any of '_.:=
 TEXT_OF_NUMBER = BeforeValidator(_text_of_number)
 Text = Annotated[str, TEXT_OF_NUMBER]
 Word = Annotated[Text, _matching(_WORD, "one word of printable ASCII without spaces")]
-Label = Annotated[Text, Field(max_length=128)]
+Label = Annotated[str, Field(max_length=128), TEXT_OF_NUMBER]
 Arguments = Annotated[str, _matching(_PRINTABLE, "printable ASCII in one line")]
 RootSize = Annotated[str, _matching(_ROOT_SIZE, "a size as in 4G, 800M or 60%")]
 DnsSuffix = Annotated[str, _matching(_DNS_SUFFIX, "lower-case letters, digits and '-', not at its end, or nothing")]
