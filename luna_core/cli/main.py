@@ -3,13 +3,13 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from luna_core import __version__
-from luna_core.errors import LunaError
+from luna_core.errors import BadInput, LunaError
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
@@ -27,6 +27,7 @@ class Core(NamedTuple):
 COMMANDS: Mapping[str, Core] = {
     "apply": Core("luna_core.cli.exchange:apply", "Make the cluster as a file says."),
     "bmcsetup": Core("luna_core.cli.kinds:bmcsetup", "How BMCs are set up and used."),
+    "boot": Core("luna_core.cli.boot:boot", "Watch nodes boot, and see where the time went."),
     "cluster": Core("luna_core.cli.cluster:cluster", "The cluster and its defaults."),
     "completion": Core("luna_core.cli.completion:completion", "Print the completion script of a shell."),
     "diff": Core("luna_core.cli.history:diff", "Show what a change changed."),
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Core] = {
     "store": Core("luna_core.cli.store:store", "Where the cluster is kept."),
     "switch": Core("luna_core.cli.devices:switch", "Ethernet switches that tell where nodes are."),
     "undo": Core("luna_core.cli.history:undo", "Take a change back."),
+    "why": Core("luna_core.cli.boot:why", "Say in words why a node is not up."),
 }
 
 
@@ -85,12 +87,15 @@ def cli(why: str) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
-    sys.exit(_run())
+    sys.exit(run())
 
 
-def _run() -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default the process's own; returns its exit status, whatever happens."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        done = cli.main(prog_name="luna", standalone_mode=False)
+        _refuse_undecodable(words)
+        done = cli.main(words, prog_name="luna", standalone_mode=False)
         sys.stdout.flush()
         return done if isinstance(done, int) else 0
     except LunaError as error:
@@ -108,6 +113,17 @@ def _run() -> int:
         # The reader of the pipe has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if os.environ.get("LUNA_DEBUG"):
+            raise
+        click.echo(f"luna: this is a defect of luna: {error!r}. With LUNA_DEBUG=1 it says where.", err=True)
+        return 1
+
+
+def _refuse_undecodable(words: Sequence[str]) -> None:
+    for word in words:
+        if not word.isascii() and word.encode("utf-8", "replace").decode() != word:
+            raise BadInput(f"{ascii(word)} was given; accepted is text in UTF-8.")
 
 
 def _load(path: str) -> click.Command:
