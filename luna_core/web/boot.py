@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from luna_core.boot import identify, scripts, sessions
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
 from luna_core.errors import BadInput
-from luna_core.model import Node
+from luna_core.model import Node, NodeState
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
@@ -143,6 +143,25 @@ class BootService:
 
     def _settings(self) -> dict[str, SettingValue]:
         return self.luna.read(lambda work: settings(work, self._declared))
+
+    def installed(self) -> list[BootSession]:
+        """The newest boots of nodes that are installed but were not seen up yet."""
+
+        def operation(work: Work) -> list[BootSession]:
+            waiting = [one.id for one in work.all(NodeState) if one.state == "installed"]
+            newest = [sessions.boots(work, node, limit=1) for node in work.many(Node, waiting)]
+            return [one for found in newest for one in found if one.outcome == "installed"]
+
+        return self.luna.read(operation)
+
+    def is_up(self, session: BootSession) -> None:
+        """Keep that a node's own system answers."""
+        self.commits.run(lambda work: sessions.record_up(work, work.by_id(BootSession, session.id)))
+        self._tell(session.node, "installed", "up")
+
+    def up_port(self) -> int:
+        """The TCP port by which a node is known to be up; 0 if nobody is to look."""
+        return int(str(self._settings()["boot.up_port"]))
 
     def _tell(self, node_id: str, old: str, new: str) -> None:
         values = self._settings()

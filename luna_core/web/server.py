@@ -13,6 +13,7 @@ from luna_core.errors import LunaError
 from luna_core.operations import connect
 from luna_core.web.app import make_app
 from luna_core.web.boot import BootService
+from luna_core.web.probe import Probe
 
 THREADS = 40
 WAITING_CONNECTIONS = 4096
@@ -29,6 +30,7 @@ def serve(address: str, port: int | None) -> None:
     with connect(who="lweb") as luna:
         values = luna.cluster_settings()
         service = BootService(luna)
+        probe = Probe(service)
         app = make_app(service, Path(str(values["tftp.directory"])))
         server = wsgi.Server(
             (address, port or int(str(values["http.port"]))),
@@ -51,6 +53,7 @@ def serve(address: str, port: int | None) -> None:
                 f"The boot server can't listen on {address} port {server.bind_addr[1]}: {error}."
             ) from error
         finally:
+            probe.close()
             service.commits.close()
 
 

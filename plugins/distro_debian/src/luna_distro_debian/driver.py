@@ -64,7 +64,8 @@ class Debian(Distro):
         omitted = [one.removeprefix("-") for one in image.dracut_modules if one.startswith("-")]
         return [
             *("dracut", "--force", "--reproducible", "--no-hostonly", "--no-hostonly-cmdline", "--no-early-microcode"),
-            *("--conf", "/dev/null", "--confdir", "/var/empty", "--compress", "zstd -19 -T0"),
+            *("--conf", "/dev/null", "--confdir", "/tmp"),  # noqa: S108 - empty here
+            *("--compress", f"zstd -{image.cluster.settings.get('image.initramfs_level', 19)} -T0"),
             *("--modules", " ".join(modules), "--omit", " ".join(omitted)),
             *("--add-drivers", " ".join(image.kernel_modules), "--kver", kernel.release, output),
         ]

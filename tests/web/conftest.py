@@ -1,0 +1,131 @@
+"""A boot server on a real socket, with a cluster whose image is packed and offered over HTTP."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cheroot import wsgi
+
+from luna_core.image.pack import Source, pack
+from luna_core.model import Cluster, Group, ImageVersion, Network, OsImage
+from luna_core.operations import Luna, connect
+from luna_core.operations.interfaces import set_interface
+from luna_core.operations.nodes import add_nodes
+from luna_core.operations.objects import add, change
+from luna_core.operations.work import Work
+from luna_core.settings import MachineSettings
+from luna_core.web.app import make_app
+from luna_core.web.boot import BootService
+
+if TYPE_CHECKING:
+    from luna_core.hooks import Hooks
+
+TRANSPORT = """
+from luna_core.hookspecs import hookimpl
+from luna_core.types import Endpoint, Postscript, Sighting, WebApp
+
+told = []
+sightings = {}
+
+@hookimpl
+def luna_transport_endpoints(version, node):
+    return [Endpoint(transport="http", url=f"http://files/{version.manifest_sha256}/")]
+
+@hookimpl
+def luna_postscripts(image, node):
+    return [Postscript(name="motd", stage="postscript", text="echo hello")]
+
+@hookimpl
+def luna_discover(macs):
+    return [Sighting(mac=mac, place="switch sw01 port 7", node=sightings[mac]) for mac in macs if mac in sightings]
+
+@hookimpl
+def luna_node_state_changed(node, old, new):
+    told.append((node.name, old, new))
+
+@hookimpl
+def luna_web_apps():
+    return [WebApp(prefix="hello", load="wsgiref.simple_server:demo_app"), WebApp(prefix="broken", load="nowhere:app")]
+"""
+
+
+@dataclass
+class BootServer:
+    """Where the server listens, what it serves, and the MACs that it is made to see behind addresses."""
+
+    url: str
+    luna: Luna
+    service: BootService
+    neighbours: dict[str, str | None] = field(default_factory=dict)
+
+
+@pytest.fixture
+def luna(
+    luna_settings: MachineSettings,
+    luna_plugins: "Callable[..., Hooks]",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Luna]:
+    """A cluster of three nodes on 127.0.0.0/8, the first of which has a MAC."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules/site_transport.py").write_text(TRANSPORT)
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    with connect(luna_settings) as luna:
+        luna.hooks = luna_plugins("site_transport")
+        luna.change(_make_cluster, "set up")
+        luna.change(lambda work: _make_version(work, luna_settings.state_directory), "pack")
+        yield luna
+    import sys
+
+    sys.modules.pop("site_transport", None)
+
+
+@pytest.fixture
+def server(luna: Luna, tmp_path: Path) -> Iterator[BootServer]:
+    """The boot server on a free port of 127.0.0.1."""
+    (tmp_path / "tftp").mkdir()
+    (tmp_path / "tftp/snponly.efi").write_bytes(b"iPXE")
+    neighbours: dict[str, str | None] = {}
+    service = BootService(luna, neighbour=neighbours.get)
+    running = wsgi.Server(("127.0.0.1", 0), make_app(service, tmp_path / "tftp"), numthreads=4)
+    running.prepare()
+    thread = threading.Thread(target=running.serve)
+    thread.start()
+    yield BootServer(f"http://127.0.0.1:{running.bind_addr[1]}", luna, service, neighbours)
+    running.stop()
+    thread.join()
+    service.commits.close()
+
+
+def _make_cluster(work: Work) -> None:
+    add(work, Cluster, "cluster", {"frontend_addresses": ["127.0.0.254"]})
+    subnets = [{"network": "127.0.0.0/16", "dhcp_range": {"first": "127.0.9.1", "last": "127.0.9.9"}}]
+    add(work, Network, "cluster", {"subnets": subnets})
+    add(work, OsImage, "compute", {"path": "/srv/tree", "distro": "fake"})
+    add(work, Group, "compute", {"osimage": "compute"})
+    set_interface(work, Group, "compute", "BOOTIF", {"networks": ["cluster"]}, new=True)
+    add_nodes(work, ["node001"], {"group": "compute"}, macs=["52:54:00:00:00:01"])
+    add_nodes(work, ["node002", "node003"], {"group": "compute"})
+
+
+def _make_version(work: Work, state: Path) -> None:
+    tree = state / "tree"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc/os-release").write_text("ID=fake\n")
+    for name in ("kernel", "initramfs"):
+        (state / name).write_bytes(name.encode())
+    source = Source(
+        image="compute",
+        tree=tree,
+        distro="fake",
+        kernel_release="6.1.0",
+        kernel=state / "kernel",
+        initramfs=state / "initramfs",
+    )
+    packed = pack(source, state / "images")
+    image = change(work, OsImage, "compute", {"latest": 1})
+    fields = {"osimage": image.name, "number": 1, "manifest_sha256": packed.manifest_sha256, "size_bytes": 1}
+    add(work, ImageVersion, "compute-1", fields)
