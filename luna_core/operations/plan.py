@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from luna_core.hostlist import natural
 from luna_core.model import DEVICES, Network, Node, Switch
@@ -13,6 +14,12 @@ from luna_core.operations.work import Work
 from luna_core.types import DnsRecord, Host, NetworkPlan, SettingValue
 
 _NO_LABEL = re.compile(r"[^a-z0-9-]")
+
+
+def current_plan(luna: "Luna") -> NetworkPlan:
+    """The plan as the cluster is now."""
+    values = luna.cluster_settings()
+    return luna.read(lambda work: network_plan(work, values))
 
 
 def network_plan(work: Work, settings: Mapping[str, SettingValue]) -> NetworkPlan:

@@ -1,0 +1,83 @@
+"""The DHCP and DNS servers that the cluster's settings choose, and where their files are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from luna_core import drivers
+from luna_core.errors import LunaError
+from luna_core.interfaces import NetworkService
+from luna_core.services import configured
+from luna_core.services.scopes import NO_SERVER
+from luna_core.services.update import update
+from luna_core.settings import MachineSettings
+from luna_core.types import Cluster, NetworkPlan, Service
+
+DHCP, DNS = "dhcp", "dns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkServer:
+    """One of them; `kind` is dhcp or dns."""
+
+    kind: str
+    driver: NetworkService
+    directory: Path
+
+
+def network_servers(cluster: Cluster, settings: MachineSettings) -> Iterator[NetworkServer]:
+    """The chosen servers, without those that are `none`. Raises UnknownDriver or PluginError."""
+    home = settings.state_directory / "services"
+    dhcp, dns = (configured.text(cluster, f"{kind}.server") for kind in (DHCP, DNS))
+    if dhcp != NO_SERVER:
+        yield NetworkServer(kind=DHCP, driver=drivers.load("luna.dhcp", dhcp, settings), directory=home / DHCP)
+    if dns != NO_SERVER:
+        yield NetworkServer(kind=DNS, driver=drivers.load("luna.dns", dns, settings), directory=home / DNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refreshed:
+    """What is to run after a refresh, which of it must read its files again, and what went wrong, in sentences."""
+
+    services: tuple[Service, ...]
+    reloaded: frozenset[str]
+    problems: tuple[str, ...]
+
+
+class NetworkServices:
+    """Brings the servers' files up to date, again and again; remembers what each server runs and has read."""
+
+    def __init__(self, settings: MachineSettings) -> None:
+        self._settings = settings
+        self._services: dict[str, Sequence[Service]] = {}
+        self._generations: dict[str, Path] = {}
+
+    def refresh(self, plan: NetworkPlan) -> Refreshed:
+        """Write what changed. A server whose files are refused goes on with the old ones, and is a problem."""
+        reloaded: set[str] = set()
+        problems = []
+        try:
+            servers = list(network_servers(plan.cluster, self._settings))
+        except LunaError as error:
+            return self._refreshed(set(), [str(error)])
+        self._services = {one.kind: self._services.get(one.kind, ()) for one in servers}
+        for one in servers:
+            try:
+                update(one.driver, plan, one.directory)
+                self._services[one.kind] = one.driver.services(plan, one.directory)
+            except LunaError as error:
+                problems.append(f"{one.kind}: the old files stay in force: {error}")
+            generation = one.directory.resolve()
+            if self._generations.get(one.kind) != generation:
+                self._generations[one.kind] = generation
+                reloaded |= {service.name for service in self._services[one.kind]}
+        return self._refreshed(reloaded, problems)
+
+    def is_stale(self) -> bool:
+        """Whether someone else put other files in force since the last refresh."""
+        home = self._settings.state_directory / "services"
+        return any((home / kind).resolve() != seen for kind, seen in self._generations.items())
+
+    def _refreshed(self, reloaded: set[str], problems: Sequence[str]) -> Refreshed:
+        services = tuple(service for kind in self._services.values() for service in kind)
+        return Refreshed(services=services, reloaded=frozenset(reloaded), problems=tuple(problems))
