@@ -15,6 +15,9 @@ from luna_core.types import DnsRecord, Host, NetworkPlan, SettingValue
 
 _NO_LABEL = re.compile(r"[^a-z0-9-]")
 
+if TYPE_CHECKING:
+    from luna_core.operations.session import Luna
+
 
 def current_plan(luna: "Luna") -> NetworkPlan:
     """The plan as the cluster is now."""
