@@ -4,7 +4,8 @@
 
 # shellcheck source=/dev/null
 . /lib/dracut-lib.sh
-# dracut's tracing would write the session's token into a log.
+# dracut's tracing, which its functions turn on again, would write the session's token into a log.
+export RD_DEBUG=no
 set +x
 for luna_file in lib network rescue; do
     # shellcheck source=/dev/null

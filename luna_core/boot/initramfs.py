@@ -111,4 +111,8 @@ def _run_in_tree(tree: Path, work: Path, command: Iterable[str]) -> str:
     # The death of luna is the death of unshare, and that of unshare ends dracut, and with it the mounts.
     with_luna = ["setpriv", "--pdeathsig", "KILL"]
     namespace = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    return run([*with_luna, *namespace, "sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command])
+    inside = ["sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command]
+    try:
+        return run([*with_luna, *namespace, *inside])
+    except CommandFailed as error:
+        raise CommandFailed(f"No initramfs could be made in {tree}: {error}") from error

@@ -1,5 +1,6 @@
 """A controller that knows just enough to boot a node, and the files that it serves."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ URL = f"http://{CONTROLLER.ip}:7050"
 
 # What luna renders for a node, in short.
 INSTALL = """
+set -eu
 . "$LUNA_LIB"
-set -e
 mount_root() { mount -t tmpfs -o size=90%,mode=0755 tmpfs "$NEWROOT"; }
 unpack() { curl -fsS "$LUNA_URL/root.tar" | tar -x --numeric-owner -C "$NEWROOT" -f -; }
 configure() {
@@ -69,7 +70,8 @@ class BootFiles:
 
 @pytest.fixture(scope="session")
 def boot_files(tmp_path_factory: pytest.TempPathFactory) -> BootFiles:
-    tree = debian_tree()
+    # LUNA_LAB_SUITE=trixie boots another release.
+    tree = debian_tree(os.environ.get("LUNA_LAB_SUITE", "bookworm"))
     directory = tmp_path_factory.mktemp("boot")
     release = next((tree / "usr/lib/modules").iterdir()).name
     left_out = ("boot", "usr/lib/modules", "usr/lib/dracut", "var/cache", "var/lib/apt", "usr/share/zoneinfo")
@@ -89,6 +91,7 @@ class Controller:
 
     def __init__(self, lab: Lab, files: BootFiles, initramfs: Path, arguments: str) -> None:
         self.install_script = INSTALL
+        self.token = TOKEN
         self.arguments = arguments
         self.lab = lab
         self.files = {
@@ -102,7 +105,7 @@ class Controller:
         url = urlsplit(target)
         if url.path in self.files:
             return 200, self.files[url.path]
-        if url.path in ("/boot/status", "/boot/install") and authorization != f"Bearer {TOKEN}":
+        if url.path in ("/boot/status", "/boot/install") and authorization != f"Bearer {self.token}":
             self.lab.events.add("controller", "refused")
             return 403, b"no such session\n"
         if url.path == "/boot/status":

@@ -15,6 +15,7 @@ SYSTEMD_INIT = "systemd systemd-initrd dracut-systemd base udev-rules luna"
 TOKEN = "0badc0de5eed"
 STATIC = "luna.ip=10.141.0.1/16 luna.gateway=10.141.255.254"
 WAIT_S = 600
+IPXE = "Open Source Network Boot Firmware"
 # linux/if_ether.h, linux/if_packet.h
 ETH_P_ALL = 3
 SOL_PACKET = 263
@@ -68,6 +69,19 @@ def test_uefi_dhcp_and_an_initramfs_with_systemd_lead_to_the_same(controller: Ca
     assert TOKEN not in console(node)
 
 
+def test_a_node_whose_session_is_over_boots_again_for_a_new_one(controller: Callable, boot_files) -> None:
+    made = controller(boot_files, SHELL_INIT, f"rd.debug {STATIC}")
+    lab = made.lab
+    node = lab.machines[0]
+    made.token = "another"
+    node.start()
+    refused = lab.events.wait(node.name, "luna: .*the controller refuses this boot session", WAIT_S)
+    lab.events.wait(node.name, IPXE, WAIT_S, after=refused)
+    # dracut itself shows the kernel's arguments when it is debugged; luna's own programs never say more.
+    said = [event.text for event in lab.events.of(node.name) if TOKEN in event.text]
+    assert all(f"luna.session={TOKEN}" in text for text in said)
+
+
 def test_service_mode_stays_in_the_initramfs_on_a_bond_with_both_address_families(
     controller: Callable, boot_files
 ) -> None:
@@ -82,7 +96,7 @@ def test_service_mode_stays_in_the_initramfs_on_a_bond_with_both_address_familie
     assert "active-backup" in run([*over_ipv6, f'luna-python -c "{code}"'], timeout_s=WAIT_S)
     assert not lab.events.of("controller")
     lab.spawn("reboot", *ssh.command(lab.directory, "10.141.0.1"), "reboot")
-    lab.events.wait(node.name, "Open Source Network Boot Firmware", WAIT_S, after=lab.events.of(node.name)[-1])
+    lab.events.wait(node.name, IPXE, WAIT_S, after=lab.events.of(node.name)[-1])
 
 
 def test_a_tagged_vlan_carries_everything_that_the_node_says(controller: Callable, boot_files) -> None:
