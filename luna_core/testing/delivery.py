@@ -1,0 +1,214 @@
+"""Transports at work: a controller that runs what the plugins name, and nodes that fetch an image from it.
+
+Everything is real but the machines, which are network namespaces: see `luna_core.testing.switch`.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from ipaddress import ip_interface
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from luna_core.errors import CommandFailed
+from luna_core.hooks import Hooks
+from luna_core.image.pack import Source, pack
+from luna_core.run import run
+from luna_core.settings import CORE_SETTINGS, resolve
+from luna_core.testing import facts
+from luna_core.testing.subject import search_path
+from luna_core.testing.switch import CONTROLLER, Switch
+from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node
+
+BOOT_PORT = 7050
+_WAIT_S = 60.0
+
+
+class Delivery:
+    """A controller and its nodes, all below `directory`, which must be readable by anyone: servers drop their rights.
+
+    LUNA_STATE_DIRECTORY must name `directory`, for that is where plugins look.
+    """
+
+    def __init__(self, directory: Path, hooks: Hooks, switch: Switch) -> None:
+        self.directory = directory
+        self.hooks = hooks
+        self.switch = switch
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        settings = resolve([*CORE_SETTINGS, *(answer.value for answer in hooks.luna_settings())], {})
+        controller = switch.address(CONTROLLER)
+        self.cluster = replace(facts.cluster(settings), frontend_addresses=(controller,))
+        self._image = replace(facts.image(directory / "tree", settings=settings), cluster=self.cluster)
+        self._tokens = {one: secrets.token_hex(16) for one in switch.machines if one}
+
+    def __enter__(self) -> "Delivery":
+        for answer in self.hooks.luna_services(self.cluster):
+            self.start(answer.value.name, answer.value.command)
+        self._start_boot_server()
+        self._place_node_files()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self._tokens:
+            self.stop_seeding(node)
+        for name in list(self.processes):
+            self.kill(name)
+
+    def pack(self, tree: Path, **options: Any) -> ImageVersion:
+        """Pack a tree and publish it; options are those of `luna_core.image.pack.pack`."""
+        boot_file = self.directory / "boot-file"
+        boot_file.write_text("a kernel or an initramfs")
+        source = Source(
+            image="compute", tree=tree, distro="fake", kernel_release="6.1", kernel=boot_file, initramfs=boot_file
+        )
+        packed = pack(source, self.directory / "images", level=1, **options)
+        version = ImageVersion(
+            image=self._image,
+            number=1,
+            manifest_sha256=packed.manifest_sha256,
+            directory=packed.directory,
+            size_bytes=packed.manifest.size_bytes,
+        )
+        self.hooks.luna_transport_publish(version)
+        return version
+
+    def node(self, machine: int) -> Node:
+        """The facts of a node."""
+        boot = facts.node().interfaces[0]
+        address = ip_interface(f"{self.switch.address(machine)}/16")
+        boot = replace(boot, addresses=(replace(boot.addresses[0], address=address),))
+        return replace(facts.node(), name=f"node{machine:03}", cluster=self.cluster, interfaces=(boot,))
+
+    def endpoints(self, machine: int, version: ImageVersion) -> list[Endpoint]:
+        """What luna would tell a node."""
+        answers = self.hooks.luna_transport_endpoints(version, self.node(machine))
+        return sorted((answer.value for answer in answers), key=lambda endpoint: endpoint.rank)
+
+    def fetch(
+        self, machine: int, version: ImageVersion, endpoints: Iterable[Endpoint] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start the client on a node, as the install script does; its output goes to `console`."""
+        home = self.home(machine)
+        (home / "root").mkdir(parents=True, exist_ok=True)
+        (home / "token").write_text(self._tokens[machine])
+        job = {
+            "node": self.node(machine).name,
+            "report_url": f"http://{self.switch.address(CONTROLLER)}:{BOOT_PORT}/boot/status",
+            "token_file": str(home / "token"),
+            "manifest_sha256": version.manifest_sha256,
+            "root": str(home / "root"),
+            "work_directory": str(home / "work"),
+            "endpoints": [asdict(one) for one in (endpoints or self.endpoints(machine, version))],
+            "index": machine - 1,
+            "count": len(self._tokens),
+        }
+        (home / "job").write_text(json.dumps(job))
+        python = f"{self.directory}/initramfs/usr/lib/luna/python:{search_path()['PYTHONPATH']}"
+        command = [sys.executable, "-m", "luna_core.node", "fetch", str(home / "job")]
+        with (home / "console").open("ab") as console:
+            return self._start(machine, command, console, {"PYTHONPATH": python})
+
+    def home(self, machine: int) -> Path:
+        """Where a node has its `root`, its `work` directory and its `console`."""
+        return self.directory / f"nodes/{machine}"
+
+    def console(self, machine: int) -> str:
+        """What the client on a node has said."""
+        return (self.home(machine) / "console").read_text()
+
+    def reports(self, machine: int) -> list[dict[str, Any]]:
+        """What a node has reported, oldest first."""
+        reports = [json.loads(line) for line in (self.directory / "reports").read_text().splitlines()]
+        return [one for one in reports if one["node"] == self.node(machine).name]
+
+    def stop_seeding(self, machine: int) -> None:
+        """What the install script does at last: SIGTERM to what the client left behind, if it did."""
+        try:
+            pid = int((self.home(machine) / "work/seeder.pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        wait_until(lambda: not _is_alive(pid), f"the seeder of node {machine} to end")
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a process on the controller, with its output in a file called `name`."""
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = self._start(CONTROLLER, command, log, {})
+
+    def kill(self, name: str) -> None:
+        """Kill a process of the controller, as a crash would."""
+        self.processes[name].kill()
+        self.processes.pop(name).wait()
+
+    def wait_for_port(self, port: int) -> None:
+        """Wait until something on the controller accepts connections."""
+        address = self.switch.address(CONTROLLER)
+        probe = [*self.switch.inside(CONTROLLER), "bash", "-c", f"</dev/tcp/{address}/{port}"]
+        wait_until(lambda: _succeeds(probe), f"port {port} of the controller")
+
+    def _start(
+        self, machine: int, command: Sequence[str], output: Any, environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - a test's own commands
+            [*self.switch.inside(machine), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+        )
+
+    def _start_boot_server(self) -> None:
+        (self.directory / "reports").touch()
+        apps = {answer.value.prefix: answer.value.load for answer in self.hooks.luna_web_apps()}
+        nodes = [{"name": self.node(one).name, "token": token} for one, token in self._tokens.items()]
+        configuration = {
+            "port": BOOT_PORT,
+            "controller": str(self.switch.address(CONTROLLER)),
+            "reports": str(self.directory / "reports"),
+            "apps": apps,
+            "nodes": nodes,
+        }
+        path = self.directory / "boot-server"
+        path.write_text(json.dumps(configuration))
+        self.start("boot-server", [sys.executable, "-m", "luna_core.testing.boot_server", str(path)])
+        self.wait_for_port(BOOT_PORT)
+
+    def _place_node_files(self) -> None:
+        for answer in self.hooks.luna_initrd_files(self._image):
+            if isinstance(answer.value, InitrdFile):
+                place = self.directory / "initramfs" / answer.value.destination.lstrip("/")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(answer.value.source)
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Look ten times a second until something is so. Raises AssertionError after a minute."""
+    deadline_s = time.monotonic() + _WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline_s, f"{what} did not come about within {_WAIT_S:g} s"
+        time.sleep(0.1)
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    try:
+        run(command)
+    except CommandFailed:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        # Its parent may be slow to take note of its end.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,78 @@
+"""A switch with machines on it: network namespaces on a bridge, links as slow as asked. Needs root and iproute2."""
+
+import os
+from ipaddress import IPv4Address
+from types import TracebackType
+
+from luna_core.errors import CommandFailed
+from luna_core.run import run
+
+CONTROLLER = 0
+_QUEUE_BYTES = 512 << 10
+
+
+class Switch:
+    """Machine 0 is the controller, 1 to `nodes` are nodes; None of their traffic leaves this computer.
+
+    A rate in Mbit/s holds for each direction of a link; None leaves it as fast as it is.
+    """
+
+    def __init__(self, nodes: int, *, node_mbit: float | None = None, controller_mbit: float | None = None) -> None:
+        self.machines = range(nodes + 1)
+        self._bridge = f"luna{os.getpid()}sw"
+        self._rates = {one: node_mbit if one else controller_mbit for one in self.machines}
+
+    def __enter__(self) -> "Switch":
+        try:
+            for name in (self._bridge, *(self.namespace(one) for one in self.machines)):
+                run(["ip", "netns", "add", name])
+                run(["ip", "-n", name, "link", "set", "lo", "up"])
+            run(["ip", "-n", self._bridge, "link", "add", "switch", "type", "bridge"])
+            run(["ip", "-n", self._bridge, "link", "set", "switch", "up"])
+            for one in self.machines:
+                self._plug_in(one)
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._remove()
+
+    def namespace(self, machine: int) -> str:
+        """The name of a machine's network namespace."""
+        return f"luna{os.getpid()}m{machine}"
+
+    def address(self, machine: int) -> IPv4Address:
+        """A machine's address."""
+        return IPv4Address("10.77.0.1") + machine
+
+    def inside(self, machine: int) -> list[str]:
+        """What to put before a command so that it runs on a machine; the process is the command's own."""
+        return ["ip", "netns", "exec", self.namespace(machine)]
+
+    def sent_bytes(self, machine: int) -> int:
+        """What a machine put on the wire, headers included."""
+        path = "/sys/class/net/eth0/statistics/tx_bytes"
+        return int(run([*self.inside(machine), "cat", path]))
+
+    def _plug_in(self, machine: int) -> None:
+        own, port = self.namespace(machine), f"port{machine}"
+        run(["ip", "-n", own, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self._bridge])
+        run(["ip", "-n", own, "address", "add", f"{self.address(machine)}/16", "dev", "eth0"])
+        run(["ip", "-n", own, "link", "set", "eth0", "up"])
+        run(["ip", "-n", self._bridge, "link", "set", port, "master", "switch", "up"])
+        if rate := self._rates[machine]:
+            for name, link in ((own, "eth0"), (self._bridge, port)):
+                burst = max(128 << 10, int(rate * 1e6 / 8 * 0.002))
+                shape = ["tbf", "rate", f"{rate}mbit", "burst", str(burst), "limit", str(_QUEUE_BYTES + burst)]
+                run(["tc", "-n", name, "qdisc", "add", "dev", link, "root", *shape])
+
+    def _remove(self) -> None:
+        for name in (self._bridge, *(self.namespace(one) for one in self.machines)):
+            try:
+                run(["ip", "netns", "delete", name])
+            except CommandFailed:
+                continue  # it was never made

@@ -1,0 +1,1 @@
+"""Image versions over BitTorrent, from node to node."""

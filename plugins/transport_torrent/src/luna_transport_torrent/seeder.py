@@ -1,0 +1,78 @@
+"""`ltorrent`: offers every published version to the nodes, for as long as it is published."""
+
+import argparse
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import libtorrent
+
+from luna_transport_torrent.profile import REQUEST_QUEUE, open_session
+from luna_transport_torrent.publishing import Places, places
+
+_POLL_S = 1.0
+
+
+class Seeder:
+    """A session with one torrent for each version. Nodes learn its address from the tracker, so it never announces."""
+
+    def __init__(self, session: libtorrent.session, where: Places) -> None:
+        self._session = session
+        self._places = where
+        self._handles: dict[str, libtorrent.torrent_handle] = {}
+
+    def update(self) -> None:
+        """Begin to seed what was published since the last call, and stop with what was withdrawn."""
+        published = {path.stem for path in self._places.torrents.glob("*.torrent")}
+        for identity in sorted(published - self._handles.keys()):
+            self._add(identity)
+        for identity in sorted(self._handles.keys() - published):
+            self._session.remove_torrent(self._handles.pop(identity))
+            print(f"seeder: {identity} was withdrawn", flush=True)
+
+    def report_errors(self) -> None:
+        """Print what libtorrent complains of."""
+        for alert in self._session.pop_alerts():
+            if isinstance(alert, libtorrent.listen_failed_alert | libtorrent.torrent_error_alert):
+                print(f"seeder: {alert.message()}", flush=True)
+
+    def _add(self, identity: str) -> None:
+        try:
+            parameters = libtorrent.load_torrent_file(str(self._places.torrent(identity)))
+        except RuntimeError as error:
+            # Withdrawn meanwhile, or not a torrent; if it is there in a second it is looked at again.
+            print(f"seeder: {identity} can't be read: {error}", flush=True)
+            return
+        parameters.save_path = str(self._places.seeds)
+        # Every shard was hashed when it was packed, and every node hashes what it gets.
+        flags = libtorrent.torrent_flags
+        parameters.flags = flags.seed_mode | flags.disable_dht | flags.disable_lsd | flags.disable_pex
+        self._handles[identity] = self._session.add_torrent(parameters)
+        print(f"seeder: offering {identity}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Seed until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="ltorrent", description="Offer image versions to nodes over BitTorrent.")
+    parser.add_argument("--port", type=int, default=6881, help="TCP port, on all addresses (6881)")
+    parser.add_argument(
+        "--request-queue", type=int, default=REQUEST_QUEUE, help="blocks that a node may ask for ahead (16)"
+    )
+    given = parser.parse_args(arguments)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    seeder = Seeder(open_session(given.port, given.request_queue), places())
+    while not stopped.is_set():
+        seeder.update()
+        seeder.report_errors()
+        stopped.wait(_POLL_S)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
