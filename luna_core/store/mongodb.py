@@ -1,7 +1,7 @@
 """The store for several controllers: a MongoDB replica set. `mongodb://user:password@host1,host2,host3/luna`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -51,7 +51,9 @@ class MongoStore(Store):
                     if not error.has_error_label("TransientTransactionError") or patience.is_over():
                         raise
                 if patience.is_worn():
-                    abort_abandoned(self._client)
+                    # Without a primary this fails too, and the next attempt is what counts.
+                    with suppress(PyMongoError):
+                        abort_abandoned(self._client)
                 patience.pause()
 
     def close(self) -> None:

@@ -115,9 +115,8 @@ class MongoTransaction(Transaction):
         for batch in batches([asdict(key) for key in held if held[key] != wanted.get(key)], BATCH):
             self._keys.delete_many({"_id": {"$in": batch}}, session=self._session)
         for keys in batches([key for key in wanted if held.get(key) != wanted[key]], BATCH):
-            for taken in self._keys.find({"_id": {"$in": [asdict(key) for key in keys]}}, session=self._session).limit(
-                1
-            ):
+            taken = self._keys.find_one({"_id": {"$in": [asdict(key) for key in keys]}}, session=self._session)
+            if taken:
                 raise held_by(_owner(taken))
             fresh = [{"_id": asdict(key), "kind": wanted[key][0], "id": wanted[key][1]} for key in keys]
             self._keys.insert_many(fresh, session=self._session)

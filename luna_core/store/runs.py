@@ -4,8 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from luna_core.errors import LunaError
-
 
 class Runs:
     """Refuses a run inside another of the same thread, and one on a closed store."""
@@ -35,7 +33,7 @@ class Life:
     def __init__(self, *, write: bool) -> None:
         self._write = write
         self._over = False
-        self._failure: LunaError | None = None
+        self._failure: Exception | None = None
 
     def check(self, *, write: bool = False) -> None:
         """Raise RuntimeError for a use that is a mistake in the program, and a failed apply's error once more."""
@@ -51,7 +49,7 @@ class Life:
         """Remember an error, so that a function which catches it can't commit half of its work."""
         try:
             yield
-        except LunaError as error:
+        except Exception as error:
             self._failure = error
             raise
 

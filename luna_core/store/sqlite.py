@@ -104,10 +104,9 @@ class SqliteTransaction(Transaction):
         """Who holds the keys from `low` to `high`, by a walk along the primary key's own index."""
         self._life.check()
         order = "DESC" if descending else "ASC"
-        rows = self._connection.execute(
-            f"SELECT value, kind, id FROM key WHERE space = ? AND value BETWEEN ? AND ? ORDER BY value {order} LIMIT ?",  # noqa: S608 - order is one of two words
-            (space, low, high, -1 if limit is None else limit),
-        )
+        where = "space = ? AND value BETWEEN ? AND ?"
+        query = f"SELECT value, kind, id FROM key WHERE {where} ORDER BY value {order} LIMIT ?"  # noqa: S608 - constants
+        rows = self._connection.execute(query, (space, low, high, -1 if limit is None else limit))
         return [Owner(key=Key(space=space, value=value), kind=kind, id=id_) for value, kind, id_ in rows]
 
     def apply(self, writes: Sequence[Write]) -> None:

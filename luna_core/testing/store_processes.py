@@ -14,7 +14,7 @@ from luna_core.interfaces import Store
 from luna_core.testing.store_base import StoreTests, apply, fetch, holders, named, new
 
 LONG_S = 60.0
-KILLS = 6
+KILLS = 5
 
 
 class ProcessTests(StoreTests):

@@ -9,6 +9,7 @@ import pytest
 from luna_core.errors import AlreadyExists, Conflict, LunaError
 from luna_core.interfaces import Store, Transaction
 from luna_core.testing.store_base import StoreTests, apply, changed, fetch, holders, named, new, removed
+from luna_core.types import Write
 
 LONG_S = 30.0  # for what happens at once unless the store is broken
 TURN_S = 0.5
@@ -37,17 +38,29 @@ class TransactionTests(StoreTests):
         assert holders(store) == [("1", "a")]
 
     @pytest.mark.parametrize("late", [new("a"), new("b", {}, named("1")), removed("a", 7)])
-    def test_a_refused_apply_can_not_be_swallowed(self, store: Store, late: object) -> None:
+    def test_a_refused_apply_can_not_be_swallowed(self, store: Store, late: Write) -> None:
         """A function that catches the error and goes on still writes nothing."""
         apply(store, new("a", {}, named("1")))
 
         def work(transaction: Transaction) -> None:
             transaction.apply([new("before", {}, named("2"))])
             with pytest.raises((Conflict, AlreadyExists)):
-                transaction.apply([late])  # type: ignore[list-item]  # a Write, hidden from the test's name
+                transaction.apply([late])
             transaction.apply([new("after")])
 
         with pytest.raises(LunaError):
+            store.run(work, write=True)
+        assert holders(store) == [("1", "a")]
+
+    def test_a_body_that_is_no_json_can_not_be_swallowed(self, store: Store) -> None:
+        """Nor can any other error of an apply that was half done."""
+        apply(store, new("a", {}, named("1")))
+
+        def work(transaction: Transaction) -> None:
+            with pytest.raises(TypeError):
+                transaction.apply([changed("a", 1, {}, named("2")), new("b", {"body": {1, 2}})])
+
+        with pytest.raises(TypeError):
             store.run(work, write=True)
         assert holders(store) == [("1", "a")]
 
