@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
@@ -51,9 +51,6 @@ def build_initramfs(
     `files` are the answers to luna_initrd_files. Raises BadInput for one that can't be placed, CommandFailed with
     dracut's last lines. Needs root.
     """
-    answers = list(files)
-    plain = [one for one in answers if isinstance(one, InitrdFile)]
-    python = [file for file in plain if PurePosixPath(file.destination).is_relative_to(PYTHON_DIRECTORY)]
     if not (tree / _MODULES).is_dir():
         raise BadInput(f"osimage {image.name}: its tree {tree} has no dracut (no {_MODULES}); install it there.")
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".initramfs-") as name:
@@ -61,16 +58,14 @@ def build_initramfs(
         (work / "scratch").mkdir(mode=0o700)
         shutil.copytree(tree / _MODULES, work / "modules.d", symlinks=True)
         module = _place_module(work / "modules.d")
-        shutil.copytree(build_runtime(runtime_cache, python, tls=tls), module / "root", symlinks=True)
-        _place_files(module / "root", [file for file in plain if file not in python])
-        _place_dracut_modules(module, [one for one in answers if isinstance(one, DracutModule)])
-        command = distro.initramfs_command(image, kernel, f"{_SCRATCH}/initramfs")
-        said = _run_in_tree(tree, work, command)
-        if not (work / "scratch/initramfs").exists() or not (module / "installed").exists():
+        _place_answers(module, list(files), runtime_cache, tls=tls)
+        said = _run_in_tree(tree, work, distro.initramfs_command(image, kernel, f"{_SCRATCH}/initramfs"))
+        made = work / "scratch/initramfs"
+        if not made.exists() or not (module / "installed").exists():
             last = "\n".join(said.strip().splitlines()[-20:])
             raise CommandFailed(f"dracut made no initramfs with luna's module in {tree}:\n{last}")
-        (work / "scratch/initramfs").chmod(0o644)
-        os.replace(work / "scratch/initramfs", output)
+        made.chmod(0o644)
+        os.replace(made, output)
 
 
 def _place_module(modules: Path) -> Path:
@@ -80,17 +75,34 @@ def _place_module(modules: Path) -> Path:
     return module
 
 
-def _place_files(root: Path, files: Iterable[InitrdFile]) -> None:
-    for file in files:
-        place = PurePosixPath(file.destination)
-        if not place.is_absolute() or ".." in place.parts:
-            raise BadInput(f"initrd file {file.source}: destination {file.destination!r} is not an absolute path.")
-        destination = root / place.relative_to("/")
-        if destination.exists():
-            raise BadInput(f"initrd file {file.source}: something else is already placed at {file.destination}.")
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file.source, destination)
-        destination.chmod(file.mode)
+def _place_answers(
+    module: Path, answers: Sequence[InitrdFile | DracutModule], runtime_cache: Path, *, tls: bool
+) -> None:
+    plain: list[InitrdFile] = []
+    python: list[InitrdFile] = []
+    for one in answers:
+        if isinstance(one, InitrdFile):
+            (python if _place(one).is_relative_to(PYTHON_DIRECTORY) else plain).append(one)
+    shutil.copytree(build_runtime(runtime_cache, python, tls=tls), module / "root", symlinks=True)
+    for file in plain:
+        _place_file(module / "root", file)
+    _place_dracut_modules(module, [one for one in answers if isinstance(one, DracutModule)])
+
+
+def _place(file: InitrdFile) -> PurePosixPath:
+    place = PurePosixPath(file.destination)
+    if not place.is_absolute() or ".." in place.parts:
+        raise BadInput(f"initrd file {file.source}: destination {file.destination!r}; accepted is an absolute path.")
+    return place
+
+
+def _place_file(root: Path, file: InitrdFile) -> None:
+    destination = root / _place(file).relative_to("/")
+    if destination.exists():
+        raise BadInput(f"initrd file {file.source}: something else is already placed at {file.destination}.")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file.source, destination)
+    destination.chmod(file.mode)
 
 
 def _place_dracut_modules(module: Path, extra: Iterable[DracutModule]) -> None:
@@ -111,7 +123,7 @@ def _run_in_tree(tree: Path, work: Path, command: Iterable[str]) -> str:
     # The death of luna is the death of unshare, and that of unshare ends dracut, and with it the mounts.
     with_luna = ["setpriv", "--pdeathsig", "KILL"]
     namespace = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    inside = ["sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command]
+    inside: list[str | Path] = ["sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command]
     try:
         return run([*with_luna, *namespace, *inside])
     except CommandFailed as error:
