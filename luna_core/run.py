@@ -2,12 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from luna_core.errors import CommandFailed
 
 LAST_LINES = 20
+# The death of luna is the death of unshare, and that of unshare ends all that it started, and with them the mounts.
+_CONTAINED = (
+    *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc"),
+)
 
 
 def run(
@@ -45,3 +51,41 @@ def run(
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:])
         raise CommandFailed(f"{name} exited with status {done.returncode}{':' if said else '.'}\n{said}".strip())
     return done.stdout
+
+
+def run_contained(
+    command: Sequence[str | Path],
+    told: Callable[[str], object] = lambda line: None,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a long command in mount and process namespaces of its own, telling each line that it prints on either stream.
+
+    Its mounts and processes end with it, also if luna is interrupted or killed. Needs root. Raises CommandFailed with
+    its last lines.
+    """
+    name = Path(command[0]).name
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    with subprocess.Popen(  # noqa: S603 - every caller passes a list, so no shell reads it
+        [*_CONTAINED, *(str(word) for word in command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **environment} if environment else None,
+    ) as process:
+        output = process.stdout or ()
+        try:
+            for line in output:
+                last.append(line.rstrip())
+                told(last[-1])
+        except BaseException:
+            process.kill()
+            # The end of the output is the end of everything that could still write to files.
+            for _ in output:
+                pass
+            raise
+    if process.returncode:
+        said = "\n".join(last).strip()
+        raise CommandFailed(f"{name} exited with status {process.returncode}{':' if said else '.'}\n{said}".strip())
