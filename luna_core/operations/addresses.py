@@ -71,18 +71,25 @@ def settle(work: Work, nodes: Iterable[Node] | None = None) -> None:
     """
     lineages = Lineages(work)
     pools: dict[tuple[str, Family], Pool] = {}
-    for node in _touched(work) if nodes is None else nodes:
-        wanted = _slots(work, lineages, node)
-        kept = _keep(wanted, node.addresses)
-        for slot in wanted:
-            if slot not in kept:
-                kept[slot] = _pool(work, pools, slot).lowest_free()
-        addresses = tuple(
-            AssignedAddress(interface=slot.interface, network=slot.network, address=kept[slot]) for slot in wanted
-        )
-        _refuse_misfits(work, node, addresses)
-        if addresses != node.addresses:
-            work.put(node.model_copy(update={"addresses": addresses}))
+    with work.relying_on_references():
+        for node in _touched(work) if nodes is None else nodes:
+            addresses = _settled(work, node, _slots(work, lineages, node), pools)
+            if addresses != node.addresses:
+                work.put(node.model_copy(update={"addresses": addresses}))
+
+
+def _settled(
+    work: Work, node: Node, wanted: list[Slot], pools: dict[tuple[str, Family], Pool]
+) -> tuple[AssignedAddress, ...]:
+    kept = _keep(wanted, node.addresses)
+    for slot in wanted:
+        if slot not in kept:
+            kept[slot] = _pool(work, pools, slot).lowest_free()
+    addresses = tuple(
+        AssignedAddress(interface=slot.interface, network=slot.network, address=kept[slot]) for slot in wanted
+    )
+    _refuse_misfits(work, node, addresses)
+    return addresses
 
 
 def misfit_of(work: Work, network_id: str, address: IPAddress) -> str:

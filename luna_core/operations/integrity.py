@@ -29,8 +29,9 @@ def refuse_misfits(work: Work) -> None:
     for change in changes:
         if isinstance(change.before, Cluster) and change.after is None:
             _refuse_headless(work)
-    for problem in _problems(work, _affected(work, changes)):
-        raise BadInput(problem)
+    with work.relying_on_references():
+        for problem in _problems(work, _affected(work, changes)):
+            raise BadInput(problem)
 
 
 def problems(work: Work) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -158,6 +159,15 @@ class Work:
             for missing in sorted(set(ids) - {one.id for one in self.many(KINDS[kind], ids)}):
                 user = wanted[kind, missing]
                 raise LunaError(f"{user.kind} {user.name} refers to a {kind} that doesn't exist any more.")
+
+    @contextmanager
+    def relying_on_references(self) -> Iterator[None]:
+        """While references are followed: who refers to something that is gone is named, and not its id."""
+        try:
+            yield
+        except NotFound:
+            self.refuse_dangling()
+            raise
 
     def _refuse_used(self, gone: StoredObject) -> None:
         if users := self.users(gone):
