@@ -67,7 +67,7 @@ def _sets(transaction: Transaction, prefix: str) -> Iterable[str]:
     found += [f"@{name}" for name in _names(transaction, "group", "")]
     for title, kind in titled.items():
         found += [f"@{title}{name}" for name in _names(transaction, kind, "")]
-    return (one for one in found if one.startswith(prefix))
+    return (one for one in found if one.startswith(prefix) and one != prefix)
 
 
 def _asked(look: Callable[[Transaction], Iterable[str]]) -> list[str]:

@@ -99,9 +99,10 @@ def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
         attributes |= {"multiple": True, "callback": _to_map}
     elif shape.many == "list":
         attributes |= {"multiple": True, "callback": _to_list if shape.marks else _to_plain_list}
-        names = list(dict.fromkeys((f"--{_spelt(_singular(name))}", *names)))
     elif name in TEXTS:
         attributes |= {"type": TextParameter(), "metavar": "TEXT|@FILE|@-|edit"}
+    if shape.many:
+        names = list(dict.fromkeys((f"--{_spelt(_singular(name))}", *names)))
     if reference := shape.mark(Reference):
         attributes["shell_complete"] = completer(reference.kind)
     return click.option(*names, name, **attributes)

@@ -123,7 +123,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _refuse_undecodable(words: Sequence[str]) -> None:
     for word in words:
         if not word.isascii() and word.encode("utf-8", "replace").decode() != word:
-            raise BadInput(f"{ascii(word)} was given; accepted is text in UTF-8.")
+            raise BadInput(f"{word!a} was given; accepted is text in UTF-8.")
 
 
 def _load(path: str) -> click.Command:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,9 +43,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def luna(state: Path) -> Luna:
-    """Runs a command line in this process; what it prints isn't a terminal's."""
+    """Runs a command line in this process, given as one text or word by word."""
 
-    def call(*arguments: str, input: str = "") -> Outcome:
+    def call(*words: str, input: str = "") -> Outcome:
+        arguments = shlex.split(words[0]) if len(words) == 1 else words
         with CliRunner().isolation(input=input) as (out, err, _):
             status = run(arguments)
             return Outcome(status, out.getvalue().decode(), err.getvalue().decode())

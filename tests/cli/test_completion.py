@@ -1,0 +1,57 @@
+"""Completion as a shell asks for it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Luna = Callable[..., Any]
+
+
+@pytest.fixture
+def complete(process: Luna) -> Callable[[str], list[str]]:
+    """What bash would offer for the last word of a line."""
+
+    def ask(line: str) -> list[str]:
+        words = line.split(" ")
+        done = process(_LUNA_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+        assert done.err == ""
+        return [answer.partition(",")[2] for answer in done.out.splitlines() if answer]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("luna no", ["node"]),
+        ("luna node sh", ["show"]),
+        ("luna group show ", ["compute"]),
+        ("luna node show node00", ["node001", "node002", "node003", "node004"]),
+        ("luna node show node001,node004", ["node001,node004"]),
+        ("luna node list @group:", ["@group:compute"]),
+        ("luna node add x --group ", ["compute"]),
+        ("luna node change x --root ", ["tmpfs", "overlay", "disk"]),
+        ("luna node change x --unset ra", ["rack"]),
+        ("luna node interface change node001 B", ["BMC", "BOOTIF"]),
+        ("luna settings set dns.", ["dns.port", "dns.server"]),
+        ("luna history osi", ["osimage"]),
+    ],
+)
+def test_names_are_completed(cluster: Luna, complete: Any, line: str, offered: list[str]) -> None:
+    assert complete(line) == offered
+
+
+def test_without_a_store_it_is_silent_and_makes_none(complete: Any, state: Path) -> None:
+    assert complete("luna node show ") == []
+    assert not (state / "luna.db").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_calls_luna(luna: Luna, shell: str) -> None:
+    script = luna("completion", shell).out
+    assert f"_LUNA_COMPLETE={shell}_complete" in script
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)

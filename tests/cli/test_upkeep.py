@@ -1,0 +1,97 @@
+"""Settings, doctor and store on the command line."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Luna = Callable[..., Any]
+BROKEN = """
+from luna_core.hookspecs import hookimpl
+from luna_core.types import Check, CheckResult, Setting
+
+@hookimpl
+def luna_settings():
+    return [Setting(name="site.color", default="red", help="Color of the racks.", choices=("red", "blue"))]
+
+@hookimpl
+def luna_checks():
+    def fails(cluster):
+        raise RuntimeError("no power")
+    return [
+        Check(name="fine", run=lambda cluster: CheckResult(status="ok", message=cluster.name)),
+        Check(name="power", run=fails),
+    ]
+"""
+
+
+@pytest.fixture
+def site(cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Luna:
+    """A cluster whose only plugin is a file of the site's."""
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "site.py").write_text(BROKEN)
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(plugins))
+    monkeypatch.delenv("LUNA_NO_PLUGINS")
+    return cluster
+
+
+def test_settings_are_listed_set_and_unset(site: Luna) -> None:
+    rows = {row["name"]: row for row in site("settings", "list", "-o", "json").json}
+    assert (rows["site.color"]["value"], rows["node.digits"]["value"]) == ("red", 3)
+    assert site("settings", "set", "site.color", "blue").status == 0
+    assert site("settings", "show", "site.color", "-o", "json").json["value"] == "blue"
+    assert site("settings", "unset", "site.color").status == 0
+    assert site("settings", "show", "site.color", "-o", "json").json["value"] == "red"
+    assert site("settings", "unset", "site.color").status == 2
+    for name, value in (("site.color", "green"), ("node.digits", "many"), ("nothing", "x")):
+        assert site("settings", "set", name, value).status == 2
+    assert site("settings", "show", "nothing").status == 2
+
+
+def test_doctor_tells_what_failed_and_exits_with_1(site: Luna) -> None:
+    done = site("doctor")
+    assert done.status == 1
+    rows = {line.split("  ")[0]: line for line in done.out.splitlines()}
+    assert "ok" in rows["site: fine"]
+    assert "no power" in rows["site: power"]
+    assert "Traceback" not in done.err
+
+
+def test_doctor_names_a_plugin_that_cannot_be_loaded(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "bad.py").write_text("import nothing_of_that_name\n")
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(plugins))
+    monkeypatch.delenv("LUNA_NO_PLUGINS")
+    done = cluster("doctor")
+    assert done.status == 1
+    assert "plugin bad" in done.out
+    assert "nothing_of_that_name" in done.out
+    assert cluster("node", "list").status == 0
+
+
+def test_doctor_finds_a_damaged_store(cluster: Luna, state: Path) -> None:
+    assert cluster("doctor").status == 0
+    with sqlite3.connect(state / "luna.db") as connection:
+        connection.execute("DELETE FROM key WHERE space = 'name:node' AND value = 'node002'")
+    connection.close()
+    done = cluster("doctor")
+    assert done.status == 1
+    assert "node002" in done.out
+
+
+def test_store_info_counts_and_migrate_copies(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:
+    info = cluster("store", "info", "-o", "json").json
+    assert (info["objects"]["node"], info["changes"]) == (4, 10)
+    before = cluster("export").out + cluster("history").out
+    old, new = f"sqlite://{tmp_path}/luna.db", f"sqlite://{tmp_path}/new.db"
+    assert cluster("store", "migrate", "--from", old, "--to", new).status == 0
+    monkeypatch.setenv("LUNA_STORE", new)
+    assert cluster("export").out + cluster("history").out == before
+    assert cluster("store", "migrate", "--from", old, "--to", new).status == 2
+    missing = cluster("store", "migrate", "--from", f"sqlite://{tmp_path}/none.db", "--to", new)
+    assert missing.status == 2
+    assert not (tmp_path / "none.db").exists()
