@@ -1,6 +1,7 @@
 """`luna-python -m luna_core.node fetch JOB`: 0 done; 1 failed, with the reason as the last line; 2 used wrongly."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,17 +15,18 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2 or arguments[0] != "fetch":
         print("usage: luna-python -m luna_core.node fetch JOB", file=sys.stderr)
         return 2
+    started_s = time.monotonic()
+
+    def say(text: str) -> None:
+        # For the serial console, which is often all that an administrator sees of a node.
+        print(f"luna: {time.monotonic() - started_s:6.1f} s: {text}", flush=True)
+
     try:
-        fetch(read_job(Path(arguments[1])), _say)
+        fetch(read_job(Path(arguments[1])), say)
     except (UnpackError, OSError) as error:
-        _say(f"failed: {error}")
+        say(f"failed: {error}")
         return 1
     return 0
-
-
-def _say(text: str) -> None:
-    # A line for the serial console, which is often all that an administrator sees of a node.
-    print(f"luna: {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from luna_core.node.zstd import decompress
 class Unpacker:
     """Unpacks a manifest's shards below `root`, an existing directory, as they complete.
 
-    Each worker holds one shard at a time, packed and unpacked: 16 MiB at most, 5 MB as a rule. Whatever was done
-    before, half or twice, may be done again: the outcome is the same.
+    Each worker holds one shard at a time, packed and unpacked: 9 MB as a rule, 20 MB at most. What was done before,
+    half or twice, may be done again: until `finish` has made files immutable, the outcome is the same.
     """
 
     def __init__(self, root: Path, manifest: Manifest, *, workers: int | None = None) -> None:

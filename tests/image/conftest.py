@@ -1,7 +1,7 @@
 import os
-import random
 import struct
 from collections.abc import Callable, Iterator
+from hashlib import shake_128
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,8 @@ LABEL = b"system_u:object_r:bin_t:s0\0"
 
 
 def fill(path: Path, size: int, seed: int) -> None:
-    """Text that compresses about as well as a program does."""
-    words = random.Random(seed)
-    path.write_bytes(b"".join(b"%x," % words.getrandbits(40) for _ in range(size // 11 + 1))[:size])
+    """Text that is always the same and compresses to half its size."""
+    path.write_text(shake_128(b"%d" % seed).hexdigest(size // 2 + 1)[:size])
 
 
 def make_hostile(tree: Path) -> None:
@@ -107,7 +106,7 @@ def make_sizes(tree: Path) -> None:
     there.mkdir()
     (there / "empty").touch()
     fill(there / "large", 3_000_001, 2)
-    (there / "random").write_bytes(random.Random(3).randbytes(1_000_000))
+    (there / "random").write_bytes(shake_128(b"3").digest(1_000_000))
     with (there / "sparse").open("wb") as file:
         file.write(b"begin")
         file.seek(10 << 20)
@@ -116,7 +115,7 @@ def make_sizes(tree: Path) -> None:
     with (there / "large sparse").open("wb") as file:
         for offset in (5_000_000, 40_000_000, 900_000_000):
             file.seek(offset)
-            file.write(random.Random(offset).randbytes(700_000))
+            file.write(shake_128(b"%d" % offset).digest(700_000))
         file.truncate(1_000_000_000)
     with (there / "only a hole").open("wb") as file:
         file.truncate(1 << 40)
@@ -178,8 +177,7 @@ def unpacked(root: Path) -> Unpack:
     """Unpack a version in a random order, returning what could not be restored."""
 
     def run(version: Packed, seed: int = 0) -> tuple[str, ...]:
-        shards = list(version.manifest.shards)
-        random.Random(seed).shuffle(shards)
+        shards = sorted(version.manifest.shards, key=lambda shard: shake_128(f"{seed}{shard.name}".encode()).digest(8))
         with Unpacker(root, version.manifest, workers=3) as unpacker:
             for shard in shards:
                 unpacker.offer(shard.name, version.directory / shard.name)

@@ -23,6 +23,11 @@ def protect(path: Path) -> None:
     os.close(descriptor)
 
 
+def renumber(path: Path) -> None:
+    path.unlink()
+    os.mknod(path, 0o020600, os.makedev(1, 5))
+
+
 def relink(path: Path) -> None:
     content = path.read_bytes()
     path.unlink()
@@ -66,7 +71,7 @@ def test_twins_are_equal(twins: tuple[Path, Path]) -> None:
         ("file", lambda path: os.truncate(path, 9_999), "size"),
         ("same", relink, "same file as"),
         ("link", lambda path: (path.unlink(), path.symlink_to("elsewhere")), "target"),
-        ("device", lambda path: (path.unlink(), os.mknod(path, 0o020600, os.makedev(1, 5))), "device"),
+        ("device", renumber, "device"),
         ("extra", lambda path: path.touch(), "only in"),
         ("link", lambda path: path.unlink(), "only in"),
     ],

@@ -42,7 +42,7 @@ def test_a_hundred_thousand_hard_links(tree: Path, root: Path, packed: Pack, unp
         (tree / f"{group}" / "file").write_text(f"{group}")
         for number in range(9_999):
             os.link(tree / f"{group}" / "file", tree / f"{9 - group}" / f"link{group}-{number}")
-    unpacked(packed(tree))
+    unpacked(packed(tree, shard_bytes=1 << 20))
     assert differences(tree, root) == []
     assert (root / "9" / "link0-9998").stat().st_nlink == 10_000
 
@@ -68,7 +68,8 @@ def test_python_reads_the_shards(hostile: Path, packed: Pack) -> None:
     names = set()
     for kind in ("directories", "files", "links"):
         for archive in archives(packed(hostile), kind):
-            names |= set(tarfile.open(fileobj=io.BytesIO(archive)).getnames())
+            with tarfile.open(fileobj=io.BytesIO(archive)) as shard:
+                names |= set(shard.getnames())
     expected = {os.path.relpath(os.path.join(at, one), hostile) for at, d, f in os.walk(hostile) for one in (*d, *f)}
     assert names == expected | {"."}
 

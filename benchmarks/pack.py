@@ -1,0 +1,125 @@
+"""How fast a tree becomes an image version and a tree again, against tar and zstd in the same run.
+
+    python benchmarks/pack.py TREE [--scratch /dev/shm] [--rounds 3]
+
+Run it as root, with a tree as `mmdebstrap` makes it. The scratch directory takes the tree once and its packed form
+twice; on a tmpfs the disk has no say. Times are the best of the rounds; "MB/s per core" is by processor time.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from luna_core.image.pack import Packed, Source, pack
+from luna_core.image.shelf import LEVEL
+from luna_core.node.manifest import Manifest
+from luna_core.node.unpack import Unpacker
+from luna_core.run import run
+
+TAR = "--numeric-owner --xattrs --xattrs-include='*'"
+CORES = len(os.sched_getaffinity(0))
+
+
+@dataclass(kw_only=True)
+class Figure:
+    """The best of several rounds: seconds by the clock, and processor seconds of this process and its children."""
+
+    what: str
+    wall_s: float = float("inf")
+    cpu_s: float = float("inf")
+    size_bytes: int = 0
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
+        figures, manifest = measure(arguments.tree, Path(name), arguments.rounds)
+    sizes = sorted(shard.size_bytes for shard in manifest.shards)
+    print(f"{arguments.tree}: {manifest.entries} entries, {manifest.unpacked_bytes / 1e6:.0f} MB; {CORES} cores")
+    print(f"{len(sizes)} shards, packed: {percentiles(sizes)}")
+    print(f"unpacked: {percentiles(sorted(shard.unpacked_bytes for shard in manifest.shards))}")
+    print(f"{'':32} {'seconds':>8} {'CPU s':>8} {'MB/s':>8} {'MB/s per core':>14} {'packed MB':>10}")
+    for figure in figures:
+        megabytes = manifest.unpacked_bytes / 1e6
+        print(
+            f"{figure.what:32} {figure.wall_s:8.2f} {figure.cpu_s:8.2f} {megabytes / figure.wall_s:8.0f} "
+            f"{megabytes / figure.cpu_s:14.0f} {figure.size_bytes / 1e6:10.1f}"
+        )
+
+
+def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manifest]:
+    """All figures in the order of the table, and the manifest of luna's version at the usual level."""
+    tarball, root, versions = scratch / "tree.tar.zst", scratch / "root", scratch / "versions"
+    figures = []
+    with_tar = f"tar -C {tree} {TAR} --sort=name --format=pax -cf - . | zstd -3 -q -T1 -f -o {tarball}"
+    figures.append(timed("tar | zstd -3", rounds, lambda: run(["sh", "-c", with_tar])))
+    figures[-1].size_bytes = tarball.stat().st_size
+    for level in (3, LEVEL):
+        work = partial(packed, tree, versions, level)
+        figures.append(timed(f"luna pack, level {level}", rounds, work, lambda: fresh(versions)))
+        version = packed(tree, versions, level)
+        figures[-1].size_bytes = version.manifest.size_bytes
+    again = timed("luna pack, nothing changed", rounds, lambda: packed(tree, versions, LEVEL, version.directory))
+    figures.append(again)
+    from_tar = f"zstd -dcq {tarball} | tar -C {root} {TAR} --delay-directory-restore -xpf -"
+    figures.append(timed("zstd -d | tar x", rounds, lambda: run(["sh", "-c", from_tar]), lambda: fresh(root)))
+    for workers in sorted({1, CORES}):
+        what = f"luna unpack, {workers} worker{'s' * (workers > 1)}"
+        work = partial(unpacked, version, root, workers)
+        figures.append(timed(what, rounds, work, lambda: fresh(root)))
+    return figures, version.manifest
+
+
+def timed(what: str, rounds: int, work: Callable[[], object], prepare: Callable[[], object] = lambda: None) -> Figure:
+    """Run `work` several times, each after `prepare`, which doesn't count."""
+    figure = Figure(what=what)
+    for _ in range(rounds):
+        prepare()
+        wall, cpu = time.monotonic(), sum(os.times()[:4])
+        work()
+        figure.wall_s = min(figure.wall_s, time.monotonic() - wall)
+        figure.cpu_s = min(figure.cpu_s, sum(os.times()[:4]) - cpu)
+    return figure
+
+
+def packed(tree: Path, versions: Path, level: int, previous: Path | None = None) -> Packed:
+    """A version of the tree; this file stands for the kernel and the initramfs."""
+    file = Path(__file__)
+    source = Source(image="benchmark", tree=tree, distro="any", kernel_release="none", kernel=file, initramfs=file)
+    return pack(source, versions, level=level, previous=previous)
+
+
+def unpacked(version: Packed, root: Path, workers: int) -> None:
+    """Every shard of the version, unpacked below `root`."""
+    with Unpacker(root, version.manifest, workers=workers) as unpacker:
+        for shard in version.manifest.shards:
+            unpacker.offer(shard.name, version.directory / shard.name)
+        unpacker.finish()
+
+
+def fresh(directory: Path) -> Path:
+    """The directory, empty."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    return directory
+
+
+def percentiles(values: list[int]) -> str:
+    """The 10th, 50th and 90th percentile and the largest of sorted sizes."""
+    tenth, half, most = (values[len(values) * percent // 100] / 1e6 for percent in (10, 50, 90))
+    return f"10 % below {tenth:.2f} MB, half below {half:.2f}, 90 % below {most:.2f}, largest {values[-1] / 1e6:.2f}"
+
+
+if __name__ == "__main__":
+    main()
