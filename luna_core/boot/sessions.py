@@ -5,7 +5,6 @@ is over or nothing was heard for half an hour, and is stored as a hash.
 """
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Any
 
 from luna_core.errors import LunaError
 from luna_core.model import Node, NodeState
-from luna_core.model.boot import BOOTS, SESSION, BootEvent, BootSession, Outcome
+from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, Outcome
+from luna_core.node.job import derived_key
 from luna_core.operations.work import LAST, Work
 
 LIFETIME = timedelta(minutes=30)
@@ -44,24 +44,34 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
         work.remove(old)
     token = secrets.token_urlsafe(32)
     session = BootSession.new(
-        name=node.name, node=node.id, token_sha256=_hash(token), address=address, opened=now(), touched=now(), **version
+        name=node.name,
+        node=node.id,
+        token_sha256=_hash(token),
+        tracker_key_sha256=_hash(derived_key(token, TRACKER)),
+        address=address,
+        opened=now(),
+        touched=now(),
+        **version,
     )
     work.put(session)
     set_state(work, node, "booting")
     return Opened(session, token)
 
 
-def authenticate(work: Work, token: str, node: str, address: str) -> BootSession:
-    """The live session of this token, if it is the node's and comes from its address; raises Refused."""
-    digest = _hash(token)
-    owner = next(iter(work.owners(SESSION, digest, digest)), None)
-    session = work.by_id(BootSession, owner.id) if owner else None
+def authenticate(work: Work, token: str, node: str | None, address: str) -> BootSession:
+    """The live session of this token, if it is the node's (where one is named) and its address's; raises Refused."""
+    session = _find(work, SESSION, _hash(token))
     if session is None or not _is_live(session):
         raise Refused("This boot session is over or never was.")
-    same = hmac.compare_digest(session.name, node) and hmac.compare_digest(session.address, address)
-    if not same:
+    if node not in (None, session.name) or address != session.address:
         raise Refused("This boot session is another's.")
     return session
+
+
+def of_tracker_key(work: Work, key: str, address: str) -> BootSession | None:
+    """The live session whose node may ask the tracker by this key from this address; the key is no token."""
+    session = _find(work, TRACKER, _hash(key))
+    return session if session and _is_live(session) and session.address == address else None
 
 
 def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSession:
@@ -118,6 +128,11 @@ def now() -> str:
 def _is_live(session: BootSession) -> bool:
     silent = datetime.now(UTC) - datetime.fromisoformat(session.touched)
     return session.outcome in ("booting", "failed") and silent < LIFETIME
+
+
+def _find(work: Work, space: str, digest: str) -> BootSession | None:
+    owner = next(iter(work.owners(space, digest, digest)), None)
+    return work.by_id(BootSession, owner.id) if owner else None
 
 
 def _hash(token: str) -> str:

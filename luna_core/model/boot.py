@@ -9,6 +9,7 @@ from luna_core.model.base import Part, StoredObject
 from luna_core.types import Key
 
 SESSION = "session"
+TRACKER = "tracker"
 BOOTS = "boots"
 Outcome = Literal["booting", "installed", "up", "failed", "abandoned"]
 
@@ -32,6 +33,7 @@ class BootSession(StoredObject):
     kind: ClassVar[str] = "boot_session"
     node: str = Field(description="Id of the node.")
     token_sha256: str
+    tracker_key_sha256: str
     address: str = Field(description="Where the node's requests come from.")
     opened: str
     touched: str
@@ -45,6 +47,7 @@ class BootSession(StoredObject):
     def unique_keys(self) -> Iterator[Key]:
         """Found by its token, and among the boots of its node by the time it began."""
         yield Key(space=SESSION, value=self.token_sha256)
+        yield Key(space=TRACKER, value=self.tracker_key_sha256)
         yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.opened}/{self.id}")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import signal
+import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STATUS_FILE = "serve.json"
 LOCK_FILE = "serve.lock"
+BOOT_SERVER = Service(name="lweb", command=(sys.executable, "-m", "luna_core.web"))
 
 
 class Server:
@@ -90,7 +92,7 @@ class Server:
         notify("READY=1")
 
     def _services_beside(self, cluster: Cluster) -> tuple[list[Service], list[str]]:
-        services = [answer.value for answer in self._hooks.luna_services(cluster)]
+        services = [BOOT_SERVER, *(answer.value for answer in self._hooks.luna_services(cluster))]
         failures = [one for one in self._hooks.failures if one.hook == "luna_services"]
         return services, [f"plugin {one.plugin}: {one.reason}" for one in failures]
 

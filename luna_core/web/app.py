@@ -26,6 +26,8 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     """The application; `boot_files` is the directory of iPXE binaries."""
     app = bottle.Bottle()
     app.install(_sentences)
+    # What plugins' applications need to know who asks (docs/reference/http.md).
+    app.add_hook("before_request", lambda: bottle.request.environ.update({"luna.session_node": service.session_node}))
     routes = _Routes(service, boot_files)
     app.route("/", "GET", routes.alive)
     app.route("/boot/ipxe", "GET", routes.entry)
@@ -70,7 +72,7 @@ class _Routes:
     def progress(self) -> None:
         said = _json_body()
         figures = {name: said[name] for name in FIGURES if isinstance(said.get(name), int | float | str)}
-        self._service.progress(str(said.get("node", "")), _token(), _client(), figures)
+        self._service.progress(_token(), _client(), figures)
 
     def boot_file(self, name: str) -> Any:
         return bottle.static_file(name, root=str(self._boot_files), mimetype="application/octet-stream")

@@ -1,9 +1,11 @@
 """What machines ask while they boot: who they are, what to load, what to do, and where they report it."""
 
+import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlencode
 
+from luna_core import types
 from luna_core.boot import identify, scripts, sessions
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
 from luna_core.errors import BadInput
@@ -19,6 +21,8 @@ from luna_core.web.neighbours import neighbour_mac
 SHOWN_FREE = 40
 MOST_LOG_CHARACTERS = 20_000
 IMAGES = "images"
+MOST_ASKERS = 20_000
+ASKER_S = 30.0
 
 
 class BootService:
@@ -31,6 +35,7 @@ class BootService:
         # Loaded before there are threads that could load them twice.
         self.hooks = luna.hooks
         self._declared = luna.declared_settings()
+        self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
 
     def discover(self, machine: identify.Machine, url: str) -> str:
@@ -45,8 +50,8 @@ class BootService:
                 )
         if verdict.node is None:
             reason = verdict.reason or "No node has one of its MACs."
-            time = sessions.now()
-            self.commits.run(lambda work: identify.remember_unknown(work, machine, reason, sightings, time))
+            seen = sessions.now()
+            self.commits.run(lambda work: identify.remember_unknown(work, machine, reason, sightings, seen))
             return self._menu(machine, url, reason)
         return self._boot(verdict.node, machine, url)
 
@@ -79,11 +84,11 @@ class BootService:
         if before.outcome != after.outcome:
             self._tell(after.node, before.outcome, after.outcome)
 
-    def progress(self, node: str, token: str, address: str, figures: dict[str, float | str]) -> None:
+    def progress(self, token: str, address: str, figures: dict[str, float | str]) -> None:
         """Keep the newest figures of a transfer; raises Refused."""
 
         def keep(work: Work) -> None:
-            session = sessions.authenticate(work, token, node, address)
+            session = sessions.authenticate(work, token, None, address)
             sessions.record_progress(work, session.id, figures)
 
         self.commits.run(keep)
@@ -143,6 +148,21 @@ class BootService:
 
     def _settings(self) -> dict[str, SettingValue]:
         return self.luna.read(lambda work: settings(work, self._declared))
+
+    def session_node(self, key: str, address: str) -> types.Node | None:
+        """The node that a plugin's web application is asked by: by a key that its client derived from its token."""
+        known = self._askers.get((key, address))
+        if known and known[1] > time.monotonic():
+            return known[0]
+        session = self.luna.read(lambda work: sessions.of_tracker_key(work, key, address))
+        if session is None:
+            return None
+        values = self._settings()
+        node = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, session.node)))
+        if len(self._askers) > MOST_ASKERS:
+            self._askers.clear()
+        self._askers[key, address] = (node, time.monotonic() + ASKER_S)
+        return node
 
     def installed(self) -> list[BootSession]:
         """The newest boots of nodes that are installed but were not seen up yet."""

@@ -246,3 +246,12 @@ def test_an_installed_node_is_up_when_its_port_answers(server: Any, token: str) 
         probe.close()
     assert session(server).outcome == "up"
     assert ("node001", "installed", "up") in sys.modules["site_transport"].told
+
+
+def test_plugins_applications_learn_who_asks_by_a_derived_key(server: Any, token: str) -> None:
+    from luna_core.node.job import derived_key
+
+    key = derived_key(token, "tracker")
+    assert server.service.session_node(key, "127.0.0.1").name == "node001"
+    assert server.service.session_node(key, "127.0.0.9") is None
+    assert server.service.session_node(token, "127.0.0.1") is None
