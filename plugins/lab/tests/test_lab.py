@@ -54,6 +54,12 @@ def test_a_name_that_is_taken_is_refused_and_the_lab_that_has_it_stays(luna_lab:
     assert "luna-lab-test-taken" in namespaces()
 
 
+@pytest.mark.parametrize("name", ["../lab", "-", "Lab", "a" * 33])
+def test_a_name_that_can_name_no_namespace_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="name"), Lab(name=name):
+        pass
+
+
 def test_links_are_held_to_a_rate_at_every_node_and_at_the_controller(luna_lab: Callable[..., Lab]) -> None:
     lab = luna_lab(nodes=2, link_mbit=100)
     shaped = json.loads(run(lab.namespace.command("tc", "-json", "qdisc", "show")))

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -14,6 +16,8 @@ from luna_core.errors import BadInput, NotFound
 from luna_lab.namespace import Namespace
 
 DIRECTORY = Path("/run/luna-lab")
+_FILE = "state.json"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +56,25 @@ def process_started(pid: int) -> int | None:
 
 def claim(name: str, nodes: Mapping[str, str]) -> LabState:
     """Record a new lab, held by this process, before anything of it exists. Raises BadInput if there is one."""
+    if not _NAME.fullmatch(name):
+        raise BadInput(f"lab: name {name!r} was given; accepted are up to 32 lower-case letters, digits and hyphens.")
     state = LabState(name=name, pid=os.getpid(), pid_started=process_started(os.getpid()) or 0, nodes=nodes)
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".", dir=DIRECTORY))
+    (partial / _FILE).write_text(json.dumps(asdict(state)))
     try:
-        state.directory.mkdir(parents=True, mode=0o755)
-    except FileExistsError:
+        # One step, so that no crash leaves a lab that nobody can find.
+        partial.rename(state.directory)
+    except OSError:
+        shutil.rmtree(partial)
         raise BadInput(f"lab {name}: there is one of that name; 'luna lab down {name}' removes it.") from None
-    partial = state.directory / "state.partial"
-    partial.write_text(json.dumps(asdict(state)))
-    partial.rename(state.directory / "state.json")
     return state
 
 
 def labs() -> Sequence[LabState]:
     """Every lab on this machine, by name; those that nobody holds any more included."""
     found = []
-    for path in sorted(DIRECTORY.glob("*/state.json")):
+    for path in sorted(DIRECTORY.glob(f"[!.]*/{_FILE}")):
         with suppress(FileNotFoundError):
             found.append(LabState(**json.loads(path.read_text())))
     return found
