@@ -83,9 +83,21 @@ class Mongod:
 
 
 class ReplicaSet:
-    """A replica set in `directory`, to be used as a context manager; `url` is what LUNA_STORE would be."""
+    """A replica set in `directory`, to be used as a context manager; `url` is what LUNA_STORE would be.
 
-    def __init__(self, directory: Path, *, members: int = 1, auth: bool = False, tls: bool = False) -> None:
+    Members call an election when they have not heard of the primary for `election_timeout_ms`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        members: int = 1,
+        auth: bool = False,
+        tls: bool = False,
+        election_timeout_ms: int = 1_000,
+    ) -> None:
+        self._election_timeout_ms = election_timeout_ms
         self._auth = auth
         self._certificate = _certificate(directory) if tls else None
         options: list[str | Path] = ["--replSet", "luna"]
@@ -130,7 +142,7 @@ class ReplicaSet:
 
     def _initiate(self) -> None:
         # The defaults are 2 s and 10 s, for which every test of a failover would wait.
-        settings = {"heartbeatIntervalMillis": 200, "electionTimeoutMillis": 1000}
+        settings = {"heartbeatIntervalMillis": 200, "electionTimeoutMillis": self._election_timeout_ms}
         hosts = [{"_id": number, "host": member.address} for number, member in enumerate(self.members)]
         first = self._url("", self.members[:1], login=False)
         with MongoClient[dict[str, Any]](first, directConnection=True) as one:

@@ -40,7 +40,7 @@ def guarded(tmp_path: Path) -> Iterator[ReplicaSet]:
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[ReplicaSet]:
-    with ReplicaSet(tmp_path, members=3) as running:
+    with ReplicaSet(tmp_path, members=3, election_timeout_ms=3_000) as running:
         yield running
 
 
