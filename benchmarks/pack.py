@@ -66,8 +66,8 @@ def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manif
     figures.append(timed("tar | zstd -3", rounds, lambda: run(["sh", "-c", with_tar])))
     figures[-1].size_bytes = tarball.stat().st_size
     for level in (3, LEVEL):
-        work = partial(packed, tree, versions, level)
-        figures.append(timed(f"luna pack, level {level}", rounds, work, lambda: fresh(versions)))
+        packing = partial(packed, tree, versions, level)
+        figures.append(timed(f"luna pack, level {level}", rounds, packing, lambda: fresh(versions)))
         version = packed(tree, versions, level)
         figures[-1].size_bytes = version.manifest.size_bytes
     again = timed("luna pack, nothing changed", rounds, lambda: packed(tree, versions, LEVEL, version.directory))
@@ -76,8 +76,8 @@ def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manif
     figures.append(timed("zstd -d | tar x", rounds, lambda: run(["sh", "-c", from_tar]), lambda: fresh(root)))
     for workers in sorted({1, CORES}):
         what = f"luna unpack, {workers} worker{'s' * (workers > 1)}"
-        work = partial(unpacked, version, root, workers)
-        figures.append(timed(what, rounds, work, lambda: fresh(root)))
+        unpacking = partial(unpacked, version, root, workers)
+        figures.append(timed(what, rounds, unpacking, lambda: fresh(root)))
     return figures, version.manifest
 
 
