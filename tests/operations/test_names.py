@@ -87,7 +87,7 @@ def test_renaming_breaks_nothing(cluster: Any) -> None:
     before = cluster.luna.read(exchange.export)
 
     def rename(work: Any) -> None:
-        kinds = {
+        kinds: Any = {
             Network: "boot",
             OsImage: "rocky",
             BmcSetup: "default",
