@@ -1,6 +1,7 @@
 """The one place that starts external programs and waits for them."""
 
 import os
+import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,8 @@ def run_contained(
     its last lines.
     """
     name = Path(command[0]).name
+    if shutil.which(command[0]) is None:
+        raise CommandFailed(f"{name} is not installed: {str(command[0])!r} was not found.")
     last: deque[str] = deque(maxlen=LAST_LINES)
     with subprocess.Popen(  # noqa: S603 - every caller passes a list, so no shell reads it
         [*_CONTAINED, *(str(word) for word in command)],

@@ -1,36 +1,48 @@
-"""ifupdown: interfaces(5), one file for each link."""
+"""ifupdown: interfaces(5). Bonds need the package ifenslave in the image, bridges bridge-utils."""
 
 from collections.abc import Iterator, Sequence
 
-from luna_core.types import Interface, InterfaceAddress, Node, NodeFile
-from luna_distro_debian.names import Link, domains, is_ipv6, links, masters, nameservers, rename_files, system_name
+from luna_core.types import InterfaceAddress, Node, NodeFile
+from luna_distro_debian.names import (
+    Link,
+    domains,
+    is_ipv6,
+    links,
+    masters,
+    nameservers,
+    parent_name,
+    rename_files,
+    system_name,
+)
 
 
 def files(node: Node) -> Sequence[NodeFile]:
-    """/etc/network/interfaces, which reads the directory of the links' own files."""
-    loopback = "# Written by luna.\nauto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/luna-*\n"
-    written = [*rename_files(node), NodeFile(path="/etc/network/interfaces", content=loopback)]
-    for link in links(node):
-        text = "# Written by luna.\n" + "\n".join(_stanzas(node, link))
-        written.append(NodeFile(path=f"/etc/network/interfaces.d/luna-{link.name}", content=text))
-    return written
+    """One file, in whose order interfaces are brought up; a site's own files are still read.
+
+    What is in a bond or a bridge is brought up with it.
+    """
+    head = "# Written by luna.\nauto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n"
+    inner = masters(node)
+    stanzas = [text for link in links(node) if link.interface.name not in inner for text in _stanzas(link)]
+    return [*rename_files(node), NodeFile(path="/etc/network/interfaces", content="\n".join([head, *stanzas]))]
 
 
-def _stanzas(node: Node, link: Link) -> Iterator[str]:
+def _stanzas(link: Link) -> Iterator[str]:
     interface = link.interface
-    common = [*_composition(node, interface), *interface.options.splitlines()]
-    if interface.mtu:
-        common.append(f"mtu {interface.mtu}")
+    common = [*_composition(link), *interface.options.splitlines()]
     if interface.dhcp:
-        yield _stanza(link.name, "inet dhcp", common)
+        # The method dhcp has no option for it.
+        mtu = [f"pre-up ip link set dev {link.name} mtu {interface.mtu}"] if interface.mtu else []
+        yield _stanza(link.name, "inet dhcp", [f"metric {link.metric}", *mtu, *common])
         return
+    common += [f"mtu {interface.mtu}"] if interface.mtu else []
     if not interface.addresses:
         yield _stanza(link.name, "inet manual", common)
     for number, one in enumerate(interface.addresses):
         yield _stanza(
             link.name,
             "inet6 static" if is_ipv6(one) else "inet static",
-            _static(one, interface) + (common if number == 0 else []),
+            [*_static(one, link), *(common if number == 0 else [])],
         )
 
 
@@ -38,22 +50,23 @@ def _stanza(name: str, method: str, lines: Sequence[str]) -> str:
     return "\n".join([f"auto {name}", f"iface {name} {method}", *(f"    {line}" for line in lines)]) + "\n"
 
 
-def _static(one: InterfaceAddress, interface: Interface) -> list[str]:
-    lines = [f"address {one.address}"]
+def _static(one: InterfaceAddress, link: Link) -> Iterator[str]:
+    yield f"address {one.address}"
     if one.gateway:
-        lines.append(f"gateway {one.gateway}")
-    if servers := nameservers(interface):
-        lines += [f"dns-nameservers {' '.join(servers)}", f"dns-search {' '.join(domains(interface))}"]
-    return lines
+        yield from (f"gateway {one.gateway}", f"metric {link.metric}")
+    if is_ipv6(one):
+        # Whatever a router advertises, the addresses are luna's.
+        yield from ("accept_ra 0", "autoconf 0")
+    if servers := nameservers(link.interface):
+        # resolvconf(8) reads these.
+        yield from (f"dns-nameservers {' '.join(servers)}", f"dns-search {' '.join(domains(link.interface))}")
 
 
-def _composition(node: Node, interface: Interface) -> list[str]:
-    members = " ".join(system_name(node, name) for name in interface.members)
+def _composition(link: Link) -> list[str]:
+    interface = link.interface
+    members = " ".join(system_name(name) for name in interface.members)
     if interface.type == "bond":
         return [f"bond-slaves {members}", f"bond-mode {interface.bond_mode or 'active-backup'}", "bond-miimon 100"]
     if interface.type == "bridge":
         return [f"bridge_ports {members}", "bridge_stp off", "bridge_fd 0"]
-    if interface.type == "vlan":
-        return [f"vlan-raw-device {system_name(node, str(interface.parent))}", f"vlan-id {interface.vlan}"]
-    master = masters(node).get(interface.name)
-    return [f"bond-master {system_name(node, master.name)}"] if master and master.type == "bond" else []
+    return [f"vlan-raw-device {parent_name(link)}", f"vlan-id {interface.vlan}"] if interface.type == "vlan" else []

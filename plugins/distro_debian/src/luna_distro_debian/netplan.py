@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from luna_core.errors import BadInput
-from luna_core.types import Interface, Node, NodeFile
-from luna_distro_debian.names import Link, default_gateways, domains, links, nameservers, rename_files, system_name
+from luna_core.types import Node, NodeFile
+from luna_distro_debian.names import (
+    Link,
+    default_gateways,
+    domains,
+    links,
+    nameservers,
+    parent_name,
+    rename_files,
+    system_name,
+)
 
 SECTIONS = {"ethernet": "ethernets", "infiniband": "ethernets", "bond": "bonds", "vlan": "vlans", "bridge": "bridges"}
 
@@ -25,29 +34,46 @@ def files(node: Node) -> Sequence[NodeFile]:
 def _described(node: Node, link: Link) -> dict[str, Any]:
     interface = link.interface
     if interface.options:
-        raise BadInput(f"node {node.name}: interface {interface.name}: options are not accepted with netplan.")
+        raise BadInput(
+            f"node {node.name}: interface {interface.name}: options: some were given; accepted are none with netplan, "
+            "which the image has: put them into a file in the image's /etc/netplan."
+        )
     described: dict[str, Any] = {"dhcp4": interface.dhcp, "dhcp6": interface.dhcp, "accept-ra": interface.dhcp}
-    if interface.mac and interface.type == "ethernet":
-        described |= {"match": {"macaddress": interface.mac}, "set-name": link.name}
+    if link.mac:
+        described |= {"match": {"macaddress": link.mac}, "set-name": link.name}
     if interface.mtu:
         described["mtu"] = interface.mtu
-    if interface.addresses and not interface.dhcp:
-        described["addresses"] = [str(one.address) for one in interface.addresses]
-        described["routes"] = [
-            {"to": "default", "via": str(one.gateway), "on-link": True} for one in default_gateways(interface)
-        ]
     if servers := nameservers(interface):
         described["nameservers"] = {"addresses": servers, "search": domains(interface)}
-    return described | _composition(node, interface)
+    return described | (_dhcp(link) if interface.dhcp else _static(link)) | _composition(link)
 
 
-def _composition(node: Node, interface: Interface) -> dict[str, Any]:
-    members = [system_name(node, name) for name in interface.members]
+def _static(link: Link) -> dict[str, Any]:
+    described: dict[str, Any] = {}
+    if link.interface.addresses:
+        described["addresses"] = [str(one.address) for one in link.interface.addresses]
+    if routes := [
+        {"to": "default", "via": str(one.gateway), "on-link": True, "metric": link.metric}
+        for one in default_gateways(link.interface)
+    ]:
+        described["routes"] = routes
+    return described
+
+
+def _dhcp(link: Link) -> dict[str, Any]:
+    metric = {"route-metric": link.metric}
+    # By its MAC, as the firmware and iPXE asked, so that it gets the same address.
+    return {"dhcp-identifier": "mac", "dhcp4-overrides": metric, "dhcp6-overrides": metric}
+
+
+def _composition(link: Link) -> dict[str, Any]:
+    interface = link.interface
+    members = [system_name(name) for name in interface.members]
     if interface.type == "bond":
         mode = interface.bond_mode or "active-backup"
         return {"interfaces": members, "parameters": {"mode": mode, "mii-monitor-interval": 100}}
     if interface.type == "bridge":
-        return {"interfaces": members}
+        return {"interfaces": members, "parameters": {"stp": False}}
     if interface.type == "vlan":
-        return {"id": interface.vlan, "link": system_name(node, str(interface.parent))}
+        return {"id": interface.vlan, "link": parent_name(link)}
     return {}

@@ -1,6 +1,6 @@
 """systemd-networkd: systemd.network(5) and systemd.netdev(5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from luna_core.types import Interface, Node, NodeFile
 from luna_distro_debian.names import (
@@ -12,6 +12,7 @@ from luna_distro_debian.names import (
     nameservers,
     rename_files,
     system_name,
+    vlans_of,
 )
 
 DIRECTORY = "/etc/systemd/network"
@@ -20,10 +21,12 @@ DIRECTORY = "/etc/systemd/network"
 def files(node: Node) -> Sequence[NodeFile]:
     """Everything that systemd-networkd needs, and the names of the links."""
     written = rename_files(node)
-    for link in links(node):
+    found = links(node)
+    for link in found:
         if link.is_virtual:
             written.append(NodeFile(path=f"{DIRECTORY}/20-luna-{link.name}.netdev", content=_netdev(link)))
-        written.append(NodeFile(path=f"{DIRECTORY}/30-luna-{link.name}.network", content=_network(node, link)))
+        text = "\n".join(["# Written by luna.", *_network(node, link, vlans_of(found, link))]) + "\n"
+        written.append(NodeFile(path=f"{DIRECTORY}/30-luna-{link.name}.network", content=text))
     return written
 
 
@@ -39,41 +42,42 @@ def _netdev(link: Link) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _network(node: Node, link: Link) -> str:
+def _network(node: Node, link: Link, vlans: Sequence[str]) -> Iterator[str]:
     interface = link.interface
-    lines = ["# Written by luna.", "[Match]", _match(link), ""]
+    yield from ("[Match]", f"PermanentMACAddress={link.mac}" if link.mac else f"Name={link.name}")
+    if link.mac:
+        # A bond, a bridge and a VLAN have the MAC of the card beneath.
+        yield "Kind=!*"
     if interface.mtu:
-        lines += ["[Link]", f"MTUBytes={interface.mtu}", ""]
-    lines += ["[Network]", f"DHCP={'yes' if interface.dhcp else 'no'}"]
-    # Whatever a router advertises, the addresses are luna's.
-    lines += ["IPv6AcceptRA=no"] if not interface.dhcp else []
-    lines += _membership(node, interface)
-    lines += [f"DNS={one}" for one in nameservers(interface)]
-    lines += [f"Domains={' '.join(domains(interface))}"] if domains(interface) else []
-    lines += [f"NTP={server}" for address in interface.addresses for server in address.network.ntp_servers]
+        yield from ("", "[Link]", f"MTUBytes={interface.mtu}")
+    yield from ("", "[Network]", f"DHCP={'yes' if interface.dhcp else 'no'}")
     if not interface.dhcp:
-        lines += [f"Address={one.address}" for one in interface.addresses]
-        for one in default_gateways(interface):
-            lines += ["", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes"]
-    return "\n".join([*lines, *_options(interface)]) + "\n"
-
-
-def _match(link: Link) -> str:
-    named_by_mac = link.interface.mac and not link.is_virtual and link.interface.type == "ethernet"
-    return f"PermanentMACAddress={link.interface.mac}" if named_by_mac else f"Name={link.name}"
-
-
-def _membership(node: Node, interface: Interface) -> list[str]:
-    lines = []
+        # Whatever a router advertises, the addresses are luna's.
+        yield "IPv6AcceptRA=no"
     if master := masters(node).get(interface.name):
-        lines.append(f"{'Bond' if master.type == 'bond' else 'Bridge'}={system_name(node, master.name)}")
-    lines += [
-        f"VLAN={system_name(node, one.name)}"
-        for one in node.interfaces
-        if one.type == "vlan" and one.parent == interface.name
-    ]
-    return lines
+        yield f"{'Bond' if master.type == 'bond' else 'Bridge'}={system_name(master.name)}"
+    yield from (f"VLAN={name}" for name in vlans)
+    yield from _names(interface)
+    yield from _dhcp(link) if interface.dhcp else _static(link)
+    if interface.options:
+        yield from ("", interface.options.rstrip("\n"))
 
 
-def _options(interface: Interface) -> list[str]:
-    return ["", interface.options.rstrip("\n")] if interface.options else []
+def _names(interface: Interface) -> Iterator[str]:
+    yield from (f"DNS={one}" for one in nameservers(interface))
+    if found := domains(interface):
+        yield f"Domains={' '.join(found)}"
+    servers = (server for address in interface.addresses for server in address.network.ntp_servers)
+    yield from (f"NTP={server}" for server in dict.fromkeys(servers))
+
+
+def _static(link: Link) -> Iterator[str]:
+    yield from (f"Address={one.address}" for one in link.interface.addresses)
+    for one in default_gateways(link.interface):
+        yield from ("", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes", f"Metric={link.metric}")
+
+
+def _dhcp(link: Link) -> Iterator[str]:
+    # By its MAC, as the firmware and iPXE asked, so that it gets the same address.
+    yield from ("", "[DHCPv4]", "ClientIdentifier=mac", f"RouteMetric={link.metric}")
+    yield from ("", "[IPv6AcceptRA]", f"RouteMetric={link.metric}")
