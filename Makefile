@@ -16,7 +16,7 @@ METADATA := setup.cfg pyproject.toml luna_core/__init__.py \
 	$(wildcard plugins examples plugins/*/pyproject.toml examples/*/pyproject.toml)
 SOURCES := luna_core $(wildcard plugins/*/src examples/*/src)
 
-.PHONY: help install test lint check demo clean
+.PHONY: help install test lint check man demo clean
 
 help: ## Show what there is to make
 	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -41,6 +41,9 @@ lint: install ## Check style, types and shell scripts
 	packaging/list-shell-files.sh | xargs -0 shellcheck
 
 check: lint test ## lint, then test
+
+man: install ## Write the man pages into build/man
+	$(VENV)/bin/python docs/generate_cli.py --man build/man
 
 demo: ## A virtual cluster on this machine: comes with the next release
 	@echo "There is no demo yet: it comes with luna's next release. The README says what works today." >&2

@@ -44,7 +44,8 @@ def field_options(model: type[BaseModel], *, skip: Sequence[str] = (), unset: bo
         if field.description and name not in NOT_GIVEN_BY_HAND and name not in skip
     }
     optional = [_spelt(name) for name, field in fields.items() if not field.is_required()]
-    options = [_option(name, field) for name, field in fields.items()]
+    needed_first = sorted(fields.items(), key=lambda item: (not item[1].is_required(), item[0] == "comment"))
+    options = [_option(name, field) for name, field in needed_first]
     if unset:
         options.append(
             click.option(
@@ -94,7 +95,7 @@ def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
     elif get_origin(shape.type) is Literal:
         attributes |= {"type": click.Choice([str(one) for one in get_args(shape.type)]), "metavar": None}
     elif shape.mark(Secret):
-        attributes |= {"type": SecretParameter(), "metavar": None}
+        attributes |= {"type": SecretParameter(), "metavar": "@FILE|@-|ask"}
     elif shape.many == "map":
         attributes |= {"multiple": True, "callback": _to_map}
     elif shape.many == "list":

@@ -3,13 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import click
 
 GAP = "  "
 NARROWEST = 8
+NONE = "-"
 
 
 def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, nothing: str = "") -> None:
@@ -48,24 +49,41 @@ def serialised(value: Any, output: str) -> str:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print columns side by side; on a terminal the widest give way until all fit, and cut cells end in `…`."""
-    cells = [[column.replace("_", " ").upper() for column in columns]]
-    cells += [[cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    """Print columns side by side, the first of which names the row.
+
+    Where they don't fit the terminal, columns without any value are left out, the last first; then the widest but the
+    first give way until all fit, and cut cells end in `…`.
+    """
+    table = [[column.replace("_", " ").upper(), *(cell(row.get(column)) for row in rows)] for column in columns]
+    widths = [max(map(len, column)) for column in table]
     if sys.stdout.isatty():
-        _shrink(widths, shutil.get_terminal_size().columns - len(GAP) * (len(columns) - 1))
-    lines = (GAP.join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+        room = shutil.get_terminal_size().columns
+        for index in reversed(range(1, len(table))):
+            if _width(widths) > room and set(table[index][1:]) == {NONE}:
+                del table[index], widths[index]
+        _shrink(widths, room)
+    cells = zip(*table, strict=True)
+    lines = (GAP.join(_fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells)
     click.echo("\n".join(lines))
 
 
+def _width(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
 def _shrink(widths: list[int], room: int) -> None:
-    while sum(widths) > room and max(widths) > NARROWEST:
-        widest = widths.index(max(widths))
-        widths[widest] = max(NARROWEST, widths[widest] - (sum(widths) - room), _second(widths) - 1)
-
-
-def _second(widths: list[int]) -> int:
-    return sorted(widths)[-2] if len(widths) > 1 else 0
+    """Narrow the widest column to the next widest, again and again; the first only when no other is left."""
+    candidates = list(range(1, len(widths)))
+    while (excess := _width(widths) - room) > 0:
+        wide = [index for index in candidates if widths[index] > NARROWEST]
+        if not wide:
+            if 0 in candidates:
+                return
+            candidates.append(0)
+            continue
+        first, *others = sorted(wide, key=lambda index: widths[index], reverse=True)
+        next_width = widths[others[0]] if others else NARROWEST
+        widths[first] = max(NARROWEST, widths[first] - excess, min(next_width, widths[first] - 1))
 
 
 def _fit(cell: str, width: int) -> str:
@@ -74,8 +92,8 @@ def _fit(cell: str, width: int) -> str:
 
 def cell(value: Any) -> str:
     """A value in one line; `-` if there is none."""
-    if value is None or value == "" or value == [] or value == {}:
-        return "-"
+    if value is None or value == "" or (isinstance(value, Collection) and not value):
+        return NONE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from luna_core.cli.output import emit, emit_one
 if TYPE_CHECKING:
     from luna_core.operations import Luna
 
-COLUMNS = ("name", "value", "default", "help")
+COLUMNS = ("name", "value", "help")
 name_argument = click.argument("name", shell_complete=complete_settings)
 
 

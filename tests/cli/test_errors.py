@@ -40,7 +40,7 @@ def test_a_damaged_store_is_one_sentence(process: Luna, state: Path) -> None:
 
 
 def test_a_locked_store_is_one_sentence(cluster: Luna, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SqliteStore.__init__.__kwdefaults__, "lock_timeout_s", 0.1)
+    monkeypatch.setattr(SqliteStore.__init__, "__kwdefaults__", {"lock_timeout_s": 0.1})
     holder = sqlite3.connect(state / "luna.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     done = cluster("node", "change", "node001", "--rack", "r1")
