@@ -8,6 +8,7 @@ from typing import Any
 from luna_core.errors import BadInput
 from luna_core.hostlist import expand, expand_ports
 from luna_core.model import Group, Node, NodeState, OsImage, Switch
+from luna_core.model.fields import normal_mac
 from luna_core.operations.configure import settings
 from luna_core.operations.inherit import Lineages
 from luna_core.operations.interfaces import set_address, set_interface, set_mac
@@ -17,7 +18,7 @@ from luna_core.settings import CORE_SETTINGS
 from luna_core.types import IPAddress
 
 MOST_DIGITS = 12
-SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME or @all"
+SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME, @mac:MAC or @all"
 
 
 def add_nodes(
@@ -142,6 +143,8 @@ def states(work: Work) -> dict[str, str]:
 
 def _named(work: Work, named: str) -> Iterable[Node]:
     title, colon, value = named.partition(":")
+    if title == "mac":
+        return _with_mac(work, value)
     nodes = work.all(Node)
     if named in ("all", "*"):
         return nodes
@@ -164,3 +167,11 @@ def _named(work: Work, named: str) -> Iterable[Node]:
         known = states(work)
         return [node for node in nodes if known.get(node.id, "unknown") == value]
     raise BadInput(f"hostlist: '@{named}' was given; accepted are {SETS}.")
+
+
+def _with_mac(work: Work, text: str) -> list[Node]:
+    try:
+        mac = normal_mac(text)
+    except ValueError as error:
+        raise BadInput(f"hostlist: '@mac:{text}' was given; {error}.") from None
+    return work.many(Node, [owner.id for owner in work.owners("mac", mac, mac) if owner.kind == Node.kind])
