@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from luna_core.image.pack import Packed, Source, pack
-from luna_core.image.shelf import LEVEL
+from luna_core.image.writer import LEVEL
 from luna_core.node.manifest import Manifest
 from luna_core.node.unpack import Unpacker
 from luna_core.run import run

@@ -25,7 +25,9 @@ def differences(left: Path, right: Path) -> list[str]:
             for name in sorted(first[path].keys() | second[path].keys())
             if first[path].get(name) != second[path].get(name)
         ]
-    lines += _content_differences(left, right, [path for path in first if path in second])
+    # Further names of an inode have the content of its first.
+    names = [path for path, facts in first.items() if path in second and facts.get("same file as") == path]
+    lines += _content_differences(left, right, names)
     return sorted(lines)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from luna_core.image.holes import Region, data_regions, may_have_holes
-from luna_core.image.scan import Entry
+from luna_core.image.scan import Entry, reading
 
 SHARD_BYTES: Final = 1 << 20
 # What a shard may hold unpacked: the bound of a node's memory per worker, wherever data compress very well.
@@ -56,7 +56,7 @@ def cut(items: Iterable[Item], shard_bytes: int = SHARD_BYTES) -> Iterator[list[
 
 
 def items(tree: Path, entries: Iterable[Entry], shard_bytes: int = SHARD_BYTES) -> Iterator[Item]:
-    """Each entry as an item, or as parts if it is a large file. Raises OSError for a file that can't be read."""
+    """Each entry as an item, or as parts if it is a large file. Raises as `reading` does."""
     for entry in entries:
         size = 0 if entry.emptied or entry.link_to or not stat.S_ISREG(entry.stat.st_mode) else entry.stat.st_size
         if size < _SAMPLED_BYTES:
@@ -74,12 +74,10 @@ def _ends_shard(item: Item, shard_bytes: int) -> bool:
 
 def _large(tree: Path, entry: Entry, shard_bytes: int) -> Iterator[Item]:
     size = entry.stat.st_size
-    descriptor = os.open(os.fsencode(tree) + b"/" + entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        ratio = _ratio(descriptor, size)
-        regions = data_regions(descriptor, 0, size) if may_have_holes(entry.stat) else [(0, size)]
-    finally:
-        os.close(descriptor)
+    path = os.fsencode(tree) + b"/" + entry.path
+    with reading(path), open(path, "rb", buffering=0) as file:
+        ratio = _ratio(file.fileno(), size)
+        regions = data_regions(file.fileno(), 0, size) if may_have_holes(entry.stat) else [(0, size)]
     data = sum(length for _, length in regions)
     length = _part_bytes(ratio, shard_bytes)
     if data <= length:

@@ -10,10 +10,9 @@ from typing import Final
 
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.cut import SHARD_BYTES, Item, cut, items
-from luna_core.image.scan import Entry, Scan, scan
-from luna_core.image.shard import TreeChanged
-from luna_core.image.shelf import LEVEL, Shelf, write_shards
+from luna_core.image.scan import Entry, Scan, TreeChanged, scan
 from luna_core.image.versions import load_version, locked, publish, sync, unfinished
+from luna_core.image.writer import LEVEL, VersionWriter, write_shards
 from luna_core.node.manifest import MANIFEST_NAME, Kind, Manifest, Package, Shard
 
 _ATTEMPTS: Final = 3
@@ -70,13 +69,13 @@ def pack(
         if not path.exists():
             raise BadInput(f"image {source.image}: {path} does not exist.")
     with locked(versions), unfinished(versions) as work:
-        shelf = Shelf(work, level, previous, load_version(previous) if previous else None)
-        found, shards = _steady(source, shelf, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
+        writer = VersionWriter(work, level, previous, load_version(previous) if previous else None)
+        found, shards = _steady(source, writer, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
         progress(0, 0, "publishing")
-        manifest = _manifest(source, shelf, found, shards)
-        new_bytes = shelf.keep_only([manifest.kernel, manifest.initramfs, *shards])
+        manifest = _manifest(source, writer, found, shards)
+        new_bytes = writer.keep_only([manifest.kernel, manifest.initramfs, *shards])
         (work / MANIFEST_NAME).write_bytes(manifest.to_bytes())
-        for path in (work / MANIFEST_NAME, shelf.directory, work):
+        for path in (work / MANIFEST_NAME, writer.directory, work):
             sync(path)
         directory = publish(work, manifest.sha256)
     return Packed(
@@ -89,17 +88,17 @@ def pack(
 
 
 def _steady(
-    source: Source, shelf: Shelf, progress: Progress, shard_bytes: int, workers: int
+    source: Source, writer: VersionWriter, progress: Progress, shard_bytes: int, workers: int
 ) -> tuple[Scan, tuple[Shard, ...]]:
     """Pack until the tree was the same before and after; what was compressed before is not compressed again."""
     changed = LunaError("")
     for _ in range(_ATTEMPTS):
         progress(0, 0, "scanning")
-        found = scan(source.tree, source.excludes, source.emptied)
         try:
+            found = scan(source.tree, source.excludes, source.emptied)
             groups = _groups(source.tree, found, shard_bytes)
-            _check_space(shelf, source, groups)
-            shards = write_shards(shelf, source.tree, groups, progress, workers)
+            _check_space(writer, source, groups)
+            shards = write_shards(writer, source.tree, groups, progress, workers)
             _check_unchanged(found, scan(source.tree, source.excludes, source.emptied))
         except TreeChanged as error:
             changed = error
@@ -115,15 +114,15 @@ def _groups(tree: Path, found: Scan, shard_bytes: int) -> list[tuple[Kind, list[
     ]
 
 
-def _check_space(shelf: Shelf, source: Source, groups: Sequence[tuple[Kind, Sequence[Item]]]) -> None:
+def _check_space(writer: VersionWriter, source: Source, groups: Sequence[tuple[Kind, Sequence[Item]]]) -> None:
     """Refuse beforehand what can't fit; how much is shared with the previous version can only be guessed."""
     boot_bytes = source.kernel.stat().st_size + source.initramfs.stat().st_size
     expected = boot_bytes + sum(item.weight for _, group in groups for item in group)
-    needed = max(expected - shelf.known_bytes, expected // 10)
-    free = shutil.disk_usage(shelf.directory).free
+    needed = max(expected - writer.known_bytes, expected // 10)
+    free = shutil.disk_usage(writer.directory).free
     if free < needed:
         raise LunaError(
-            f"image {source.image}: the version needs about {needed >> 20} MiB in {shelf.directory.parent.parent}, "
+            f"image {source.image}: the version needs about {needed >> 20} MiB in {writer.work.parent}, "
             f"and {free >> 20} MiB are free."
         )
 
@@ -140,9 +139,9 @@ def _signature(entry: Entry) -> tuple[bytes, ...] | tuple[object, ...]:
     return entry.path, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _manifest(source: Source, shelf: Shelf, found: Scan, shards: tuple[Shard, ...]) -> Manifest:
-    kernel = shelf.add_boot_file("kernel", source.kernel)
-    initramfs = shelf.add_boot_file("initramfs", source.initramfs)
+def _manifest(source: Source, writer: VersionWriter, found: Scan, shards: tuple[Shard, ...]) -> Manifest:
+    kernel = writer.add_boot_file("kernel", source.kernel)
+    initramfs = writer.add_boot_file("initramfs", source.initramfs)
     return Manifest(
         image=source.image,
         distro=source.distro,
@@ -152,5 +151,5 @@ def _manifest(source: Source, shelf: Shelf, found: Scan, shards: tuple[Shard, ..
         shards=shards,
         packages=tuple(sorted(source.packages, key=lambda one: (one.name, one.version))),
         entries=len(found.directories) + len(found.files) + len(found.links),
-        level=shelf.level,
+        level=writer.level,
     )

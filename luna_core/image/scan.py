@@ -3,12 +3,20 @@
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from luna_core.errors import LunaError
 from luna_core.image.patterns import matcher
 from luna_core.node.errors import shown
+
+
+class TreeChanged(LunaError):
+    """Something in the tree is no longer what the scan saw."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{shown(path)} changed while it was packed; stop what writes to it, or exclude it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,27 @@ class Scan:
 def scan(tree: Path, excludes: Sequence[str] = (), emptied: Sequence[str] = ()) -> Scan:
     """Look at every entry of `tree` but those that match `excludes`; files that match `emptied` keep only their name.
 
-    Raises BadInput for a pattern that isn't one, LunaError naming what can't be read.
+    Raises BadInput for a pattern that isn't one, TreeChanged or LunaError naming what can't be read.
     """
     found = Scan()
     first_names: dict[tuple[int, int], bytes] = {}
     is_emptied = matcher(emptied, "emptied")
     mounts = mount_points(os.fsencode(tree.resolve()))
-    try:
+    with reading(os.fsencode(tree)):
         for path, status in _walk(os.fsencode(tree), matcher(excludes, "excludes"), mounts):
             _add(found, first_names, path, status, emptied=is_emptied(path), mounted=path in mounts)
-    except OSError as error:
-        raise LunaError(f"{shown(os.fsencode(error.filename))} can't be read: {error.strerror}.") from error
     return found
+
+
+@contextmanager
+def reading(path: bytes) -> Iterator[None]:
+    """Turn errors of the system into TreeChanged, if something vanished, or else a LunaError that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise TreeChanged(os.fsencode(error.filename or path)) from error
+    except (OSError, UnicodeEncodeError) as error:
+        raise LunaError(f"{shown(path)} can't be packed: {error}.") from error
 
 
 def mount_points(tree: bytes) -> set[bytes]:
@@ -61,7 +78,7 @@ def mount_points(tree: bytes) -> set[bytes]:
 
 
 def _walk(tree: bytes, excluded: Callable[[bytes], bool], mounts: set[bytes]) -> Iterator[tuple[bytes, os.stat_result]]:
-    yield b".", os.lstat(tree)
+    yield b".", os.stat(tree)
     pending = [_children(tree, b"", excluded)]
     while pending:
         for path, status in pending[-1]:

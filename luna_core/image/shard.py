@@ -12,11 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from luna_core.errors import LunaError
 from luna_core.image.cut import Item
 from luna_core.image.holes import data_regions, may_have_holes
-from luna_core.image.scan import Entry
-from luna_core.node.errors import shown
+from luna_core.image.scan import Entry, TreeChanged, reading
 from luna_core.node.flags import read_flags
 
 _SECOND_NS: Final = 10**9
@@ -30,24 +28,13 @@ _TYPES: Final = {
 }
 
 
-class TreeChanged(LunaError):
-    """A file is no longer what the scan saw."""
-
-    def __init__(self, path: bytes) -> None:
-        super().__init__(f"{shown(path)} changed while it was packed; stop what writes to it, or exclude it.")
-
-
 def build(tree: Path, items: Iterable[Item]) -> bytes:
     """The tar archive with these items of `tree`. Raises TreeChanged, or LunaError naming what can't be read."""
     archive = bytearray()
     for item in items:
         path = os.fsencode(tree) + b"/" + item.entry.path
-        try:
+        with reading(path):
             archive += _member(path, item)
-        except FileNotFoundError as error:
-            raise TreeChanged(path) from error
-        except (OSError, UnicodeEncodeError) as error:
-            raise LunaError(f"{shown(path)} can't be packed: {error}.") from error
     archive += bytes(2 * tarfile.BLOCKSIZE)
     return bytes(archive)
 

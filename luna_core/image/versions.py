@@ -4,7 +4,6 @@ A directory of versions holds one directory per version, called by the manifest'
 are luna's own: the lock, a version being packed and a version being removed; none of them is ever a version.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -103,10 +102,15 @@ def unfinished(versions: Path) -> Iterator[Path]:
 
 
 def publish(work: Path, identity: str) -> Path:
-    """Give a complete, synced directory its name in one step, on disk when this returns; an equal one may be there."""
+    """Give a complete, synced directory its name in one step, on disk when this returns.
+
+    A version of that name that is there already is the same and stays, unless it is damaged.
+    """
     version = work.parent / identity
     work.chmod(0o755)
-    with suppress_existing():
+    if version.exists() and not _is_sound(version):
+        _remove(version)
+    if not version.exists():
         work.rename(version)
     sync(version.parent)
     return version
@@ -121,14 +125,11 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def suppress_existing() -> Iterator[None]:
-    """Ignore that a directory of that name exists: by its name it holds the same."""
+def _is_sound(version: Path) -> bool:
     try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
+        return not check_version(version)
+    except LunaError:
+        return False
 
 
 def _remove(version: Path) -> None:

@@ -93,10 +93,12 @@ class Placer:
     def _regular(self, parent: int, name: bytes, entry: Entry) -> None:
         if entry.sparse:
             # Other parts of the same file may be written at this moment, so it is neither removed nor shortened to 0.
-            descriptor = os.open(name, _WRITE, 0o600, dir_fd=parent)
+            descriptor = os.open(name, _WRITE | os.O_NONBLOCK, 0o600, dir_fd=parent)
         else:
             descriptor = self._replace(parent, name, lambda: os.open(name, _WRITE | os.O_EXCL, 0o600, dir_fd=parent))
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnpackError(f"{shown(entry.path)} is in the way; it is not a file.")
             if entry.sparse:
                 os.ftruncate(descriptor, entry.size_bytes)
             for offset, data in entry.regions:

@@ -35,6 +35,7 @@ def test_the_same_tree_gives_the_same_bytes(hostile: Path, tmp_path: Path, packe
     assert (first.directory / "manifest.json").read_bytes() == (second.directory / "manifest.json").read_bytes()
 
 
+@pytest.mark.timeout(600)
 def test_a_hundred_thousand_hard_links(tree: Path, root: Path, packed: Pack, unpacked: Unpack) -> None:
     for group in range(10):
         (tree / f"{group}").mkdir()

@@ -93,6 +93,18 @@ def test_a_link_at_the_place_of_a_file_is_replaced(tree: Path, root: Path, tmp_p
     assert differences(tree, root) == []
 
 
+def test_a_part_is_not_written_into_a_device(tree: Path, root: Path, packed: Pack) -> None:
+    with (tree / "file").open("wb") as file:
+        file.truncate(1 << 20)
+    version = packed(tree)
+    os.mknod(root / "file", 0o020600, os.makedev(1, 3))
+    with Unpacker(root, version.manifest) as unpacker:
+        for shard in version.manifest.shards:
+            unpacker.offer(shard.name, version.directory / shard.name)
+        with pytest.raises(UnpackError, match="'file' is in the way; it is not a file"):
+            unpacker.finish()
+
+
 def test_hard_links_to_the_outside_are_refused(tree: Path, root: Path, tmp_path: Path, packed: Pack) -> None:
     (tmp_path / "secret").write_text("secret")
     manifest, shard = forged(packed(tree), [member("copy", tarfile.LNKTYPE, "../secret")], Kind.LINKS)

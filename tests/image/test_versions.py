@@ -8,7 +8,7 @@ import pytest
 
 from luna_core.errors import BadInput, Conflict, LunaError
 from luna_core.image.pack import Packed
-from luna_core.image.shard import TreeChanged
+from luna_core.image.scan import TreeChanged
 from luna_core.image.versions import check_version, collect, load_version, locked, remove_version
 
 Pack = Callable[..., Packed]
@@ -43,6 +43,13 @@ def test_an_unchanged_tree_is_the_version_that_is_there(many: Path, tmp_path: Pa
     assert second.directory == first.directory
     assert second.new_bytes == 0
     assert [path.name for path in (tmp_path / "versions").iterdir() if path.is_dir()] == [first.manifest_sha256]
+
+
+def test_packing_again_repairs_a_damaged_version(many: Path, packed: Pack) -> None:
+    version = packed(many)
+    (version.directory / version.manifest.shards[3].name).write_bytes(b"other")
+    assert packed(many, previous=version.directory).directory == version.directory
+    assert check_version(version.directory) == []
 
 
 def test_deleting_a_version_leaves_what_others_share(many: Path, tmp_path: Path, packed: Pack) -> None:

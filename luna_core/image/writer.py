@@ -18,8 +18,8 @@ from luna_core.node.manifest import BootFile, Kind, Manifest, Shard
 LEVEL: Final = 6
 
 
-class Shelf:
-    """Where a version's files go. `known_bytes` is the size of the previous version's shards that can be shared.
+class VersionWriter:
+    """Writes a version's files below `work`. `known_bytes` is the size of the previous version's shards.
 
     A shard is known by its content before compression, so that it keeps its bytes when another zstd comes along.
     """
@@ -28,7 +28,8 @@ class Shelf:
         self.work = work
         self.level = level
         self.directory = work / "shards"
-        self.directory.mkdir(mode=0o755)
+        self.directory.mkdir()
+        self.directory.chmod(0o755)
         self._previous = previous
         self._old_boot = {file.sha256: file for file in (manifest.kernel, manifest.initramfs)} if manifest else {}
         self._known: dict[str, Shard] = {}
@@ -94,7 +95,7 @@ class Shelf:
 
 
 def write_shards(
-    shelf: Shelf,
+    writer: VersionWriter,
     tree: Path,
     groups: Sequence[tuple[Kind, Sequence[Item]]],
     progress: Callable[[int, int, str], None],
@@ -107,7 +108,7 @@ def write_shards(
 
     def write(kind: Kind, group: Sequence[Item]) -> Shard:
         nonlocal done
-        shard = shelf.add_shard(kind, build(tree, group))
+        shard = writer.add_shard(kind, build(tree, group))
         with lock:
             done += sum(item.unpacked for item in group)
             progress(done, total, "packing")
