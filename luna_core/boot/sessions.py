@@ -83,9 +83,7 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
         outcome = "installed"
     elif event.status == "started":
         outcome = "booting"
-    changed = session.changed(
-        events=(*session.events, event)[-MOST_EVENTS:], touched=event.time, outcome=outcome, progress={}
-    )
+    changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], touched=event.time, outcome=outcome)
     work.put(changed)
     if outcome == "booting":
         set_state(work, work.by_id(Node, session.node), f"{event.phase}")
@@ -97,7 +95,7 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
 def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) -> None:
     """Keep the newest figures of a transfer."""
     for session in work.many(BootSession, [session_id]):
-        work.put(session.changed(progress=dict(progress), touched=now()))
+        work.put(session.changed(progress={**progress, "time": now()}, touched=now()))
 
 
 def record_up(work: Work, session: BootSession) -> None:

@@ -81,8 +81,9 @@ def slow_phases(timelines: Sequence[Timeline]) -> list[str]:
 def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, object]:
     """One node's row of `luna boot watch`: node, phase, percent, rates in bytes per second, peers and seconds."""
     now = at or datetime.now(UTC)
-    figures = session.progress
     last = session.events[-1] if session.events else None
+    # Figures of a transfer say nothing of the phases after it.
+    figures = session.progress if not last or str(session.progress.get("time", "")) > last.time else {}
     return {
         "node": session.name,
         "outcome": session.outcome,
@@ -90,8 +91,8 @@ def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, 
         "percent": figures.get("percent"),
         "rate_bytes_s": figures.get("rate_bytes_s"),
         "peers": figures.get("peers"),
-        "peer_bytes": figures.get("peer_bytes"),
-        "server_bytes": figures.get("server_bytes"),
+        "peer_bytes": session.progress.get("peer_bytes"),
+        "server_bytes": session.progress.get("server_bytes"),
         "seconds": round((now - datetime.fromisoformat(session.opened)).total_seconds(), 1),
         "detail": _detail(last),
     }

@@ -227,7 +227,8 @@ def test_states_and_progress_are_kept(server: Any, token: str) -> None:
     body = b'{"node": "node001", "phase": "download", "percent": 40, "peers": 3, "secret": "x"}'
     request = Request(f"{server.url}/boot/progress", data=body, method="POST")
     assert _ask(request, token)[0] == 200
-    assert session(server).progress == {"phase": "download", "percent": 40, "peers": 3}
+    figures = session(server).progress
+    assert {key: figures[key] for key in figures if key != "time"} == {"phase": "download", "percent": 40, "peers": 3}
     state = server.luna.read(lambda work: states(work)[work.get(Node, "node001").id])
     assert state == "booting"
 

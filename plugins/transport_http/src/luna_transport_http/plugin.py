@@ -33,7 +33,8 @@ def luna_transport_publish(version: ImageVersion) -> None:
     offered.parent.mkdir(parents=True, exist_ok=True)
     new = offered.with_suffix(".new")
     new.unlink(missing_ok=True)
-    new.symlink_to(version.directory.absolute())
+    # A relative link, so that the state directory can be moved or copied as a whole.
+    new.symlink_to(os.path.relpath(version.directory, offered.parent))
     os.replace(new, offered)
 
 

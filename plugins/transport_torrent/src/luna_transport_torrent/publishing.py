@@ -96,5 +96,6 @@ def remove_torrent(places: Places, manifest_sha256: str) -> None:
 def _replace_link(link: Path, target: Path) -> None:
     new = link.with_suffix(".new")
     new.unlink(missing_ok=True)
-    new.symlink_to(target)
+    # Relative, so that the state directory can be moved or copied as a whole.
+    new.symlink_to(os.path.relpath(target, link.parent))
     os.replace(new, link)
