@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 from itertools import permutations
 from pathlib import Path
 
+from luna_core.errors import BadInput
 from luna_core.services import configured
 from luna_core.services.boot_files import (
     FIRMWARE,
@@ -110,6 +111,8 @@ def _boot(scope: Scope, cluster: Cluster) -> Iterator[str]:
 def _range_v6(scope: Scope, cluster: Cluster) -> Iterator[str]:
     lease_s = configured.number(cluster, "dhcp.lease_seconds")
     network = scope.subnet.network
+    if network.prefixlen < 64:
+        raise BadInput(f"network {scope.network.name}: subnet {network} was given; dnsmasq accepts /64 to /128.")
     first, last = scope.subnet.dhcp_range or (network.network_address, "static")
     yield f"dhcp-range=set:network-{scope.network.name},{first},{last},{network.prefixlen},{lease_s}"
 
@@ -146,12 +149,12 @@ def _advertisements(plan: NetworkPlan) -> Iterator[str]:
     served = scopes(plan, 6)
     dynamic = {scope.network.name for scope in served}
     beside = {scope.network.name for scope in scopes(plan, 4)} - dynamic
-    quiet = [subnet for network in plan.networks if network.name in beside for subnet in _v6(network.subnets)]
+    quiet = [one for network in plan.networks if network.name in beside for one in _v6(network.subnets) if _is_64(one)]
     if not served and not quiet:
         return
     yield "enable-ra"
     # iPXE waits 13 s for an advertisement that doesn't come, so a network without DHCPv6 gets one too.
-    yield from (f"dhcp-range={subnet.network.network_address},ra-only,{subnet.network.prefixlen}" for subnet in quiet)
+    yield from (f"dhcp-range={subnet.network.network_address},ra-only" for subnet in quiet)
     gateways = {subnet.gateway for network in plan.networks for subnet in _v6(network.subnets)} - {None}
     if not gateways or not gateways <= set(plan.cluster.frontend_addresses):
         yield "ra-param=*,0,0"
@@ -159,3 +162,8 @@ def _advertisements(plan: NetworkPlan) -> Iterator[str]:
 
 def _v6(subnets: tuple[Subnet, ...]) -> list[Subnet]:
     return [subnet for subnet in subnets if subnet.network.version == 6]
+
+
+def _is_64(subnet: Subnet) -> bool:
+    # The only length that hosts make addresses of by themselves (RFC 4862 section 5.5.3, RFC 2464 section 4).
+    return subnet.network.prefixlen == 64

@@ -14,6 +14,9 @@ from luna_core.types import DnsRecord
 def record_text(record: DnsRecord) -> str:
     """The record on one line, every name in it absolute. Raises BadInput for what isn't one, or isn't in its zone."""
     origin = from_text(record.zone)
+    # Reading stops at the end of the first line, and a space in a name would be taken for a part of it.
+    if not record.value.isprintable() or not record.name.isprintable() or " " in record.name:
+        raise _refused(record, "it is more than one line, or its name more than one word")
     try:
         name = from_text(record.name, origin)
         kind = type_from_text(record.type)
