@@ -8,7 +8,7 @@ import click
 from luna_core.cli.output import emit_one, print_table, serialised
 
 if TYPE_CHECKING:
-    from luna_core.operations.inherit import Said
+    from luna_core.operations.explain import Said
 
 explain_option = click.option("--explain", is_flag=True, help="Say where each value comes from.")
 

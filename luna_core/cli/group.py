@@ -37,4 +37,5 @@ def show(luna: "Luna", name: str, explain: bool, output: str) -> None:
     from luna_core.model import Group
     from luna_core.operations.explain import explain as said
 
-    show_said([luna.read(lambda work: said(work, work.get(Group, name)))], explain, output, one=True)
+    identity = luna.read(lambda work: work.get(Group, name).id)
+    show_said([luna.look(lambda transaction: said(transaction, "group", identity))], explain, output, one=True)

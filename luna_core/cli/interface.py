@@ -67,11 +67,14 @@ def _list(kind: str) -> click.Command:
     @output_option
     @pass_luna
     def list_interfaces(luna: "Luna", owner: str, output: str) -> None:
+        from luna_core.model import KINDS
         from luna_core.operations.explain import interface_rows
 
-        rows = luna.read(
-            lambda work: [row for name in _names(work, kind, owner) for row in interface_rows(work, kind, name)]
-        )
+        def rows_of(work: "Work") -> list[dict[str, Any]]:
+            ids = [work.get(KINDS[kind], name).id for name in _names(work, kind, owner)]
+            return [row for one in ids for row in interface_rows(work.transaction, kind, one)]
+
+        rows = luna.read(rows_of)
         several = (kind,) if len({row[kind] for row in rows}) > 1 else ()
         shown = [column for column in COLUMNS if any(row.get(column) for row in rows) or column == "networks"]
         nothing = f"{kind} {owner} has no interfaces yet: luna {kind} interface add {owner} BOOTIF --network NETWORK"

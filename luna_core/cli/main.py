@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, Core] = {
     "history": Core("luna_core.cli.history:history", "Show who changed what, when and why."),
     "network": Core("luna_core.cli.network:network", "Networks, their addresses and zones."),
     "node": Core("luna_core.cli.node:node", "The machines."),
-    "osimage": Core("luna_core.cli.kinds:osimage", "Operating system trees that nodes boot."),
+    "osimage": Core("luna_core.cli.osimage:osimage", "Operating system trees that nodes boot."),
     "otherdev": Core("luna_core.cli.devices:otherdev", "Devices that only need a name and addresses."),
     "plugin": Core("luna_core.cli.plugin:plugin", "Installed plugins and drivers."),
     "serve": Core("luna_core.cli.serve:serve", "Run every part of the controller."),

@@ -46,8 +46,9 @@ def list_nodes(
 def _selected(luna: "Luna", hostlists: list[str]) -> list[str]:
     from luna_core.operations.nodes import select
 
-    found = luna.read(lambda work: [{node.id for node in select(work, text)} for text in hostlists])
-    return sorted(set.intersection(*found))
+    first, *others = luna.read(lambda work: [[node.id for node in select(work, text)] for text in hostlists])
+    wanted = set(first).intersection(*others)
+    return [one for one in first if one in wanted]
 
 
 @node.command()
@@ -58,10 +59,12 @@ def _selected(luna: "Luna", hostlists: list[str]) -> list[str]:
 def show(luna: "Luna", nodes: str, explain: bool, output: str) -> None:
     """Show nodes with everything that they inherit: one by its name, or a list of those of a hostlist."""
     from luna_core.operations.explain import explain as said
-    from luna_core.operations.nodes import select
+    from luna_core.operations.explain import identity_of
 
-    shown = luna.read(lambda work: [said(work, node) for node in select(work, nodes)])
-    show_said(shown, explain, output, one=len(shown) == 1 and shown[0]["name"].value == nodes)
+    name = luna.look(lambda transaction: identity_of(transaction, "node", nodes))
+    ids = [name] if name else _selected(luna, [nodes])
+    shown = luna.look(lambda transaction: [said(transaction, "node", one) for one in ids])
+    show_said(shown, explain, output, one=name is not None)
 
 
 def _add() -> click.Command:

@@ -1,78 +1,82 @@
-"""Every value of a node or group with who says it: itself, one of its groups, the cluster, or nobody."""
+"""Every value of a node or group with who says it: itself, one of its groups, the cluster, or nobody.
 
-from collections.abc import Iterator, Mapping
+Made from stored records as they are, which hold what their object says and nothing else: showing a node then needs no
+model, whose import takes longer than all the rest. `operations.inherit` is the same rule for objects.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from luna_core.model import KINDS, Group, InterfaceSpec, Node, NodeInterface, Profile
-from luna_core.model.fields import Reference
-from luna_core.model.walk import marked_paths
-from luna_core.operations.inherit import Lineage, Lineages, Said, title
-from luna_core.operations.nodes import states
-from luna_core.operations.work import Work
+from luna_core.errors import NotFound
+from luna_core.interfaces import Transaction
 
+Body = Mapping[str, Any]
 OWN = ("switch", "port", "rack", "serial", "asset_tag")
+PROFILE = (
+    "osimage",
+    "image_version",
+    "bmcsetup",
+    "boot_address",
+    "local_boot",
+    "service",
+    "root",
+    "root_size",
+    "numa_policy",
+    "kernel_arguments",
+    "prescript",
+    "partscript",
+    "postscript",
+)
+INTERFACE = (
+    "type",
+    "networks",
+    "dhcp",
+    "mtu",
+    "vlan",
+    "parent",
+    "members",
+    "bond_mode",
+    "dns_suffix",
+    "options",
+    "mac",
+)
+REFERENCES = {"networks": "network"} | {kind: kind for kind in ("osimage", "bmcsetup", "switch", "group")}
+DEFAULT = "default"
 
 
-def explain(work: Work, subject: Node | Group) -> dict[str, Said]:
-    """The values by field, a dotted path for those of interfaces, with names for ids."""
-    lineage = Lineages(work).of(subject.group if isinstance(subject, Node) else subject.id)
-    node = subject if isinstance(subject, Node) else None
-    said = dict(_identity(work, subject, lineage))
-    references = {path[0]: mark for path, mark in marked_paths(Profile, Reference)}
-    for field in Profile.model_fields:
-        value = lineage.say(field, node)
-        mark = references.get(field)
-        if isinstance(mark, Reference) and value.value is not None:
-            value = Said(work.by_id(KINDS[mark.kind], value.value).name, value.source)
-        said[field] = value
-    said |= _interfaces(work, lineage, node)
-    return said
+@dataclass(frozen=True)
+class Said:
+    """A value and the object that says it (`default` if nobody does)."""
+
+    value: Any
+    source: str
 
 
-def _identity(work: Work, subject: Node | Group, lineage: Lineage) -> Iterator[tuple[str, Said]]:
-    own = title(subject)
-    yield "name", Said(subject.name, own)
-    yield "comment", Said(subject.comment, own)
-    if isinstance(subject, Node):
-        yield "group", Said(lineage.groups[0].name, own)
-        yield "state", Said(states(work).get(subject.id, "unknown"), "luna")
-        for field in OWN:
-            value = getattr(subject, field)
-            yield field, Said(work.name_of(KINDS["switch"], value) if field == "switch" and value else value, own)
-    elif subject.parent:
-        yield "parent", Said(work.by_id(Group, subject.parent).name, own)
-    speakers = [one for one in (subject, *lineage.groups) if one.tags]
-    tags = lineage.tags(subject if isinstance(subject, Node) else None)
-    yield "tags", Said(list(tags), ", ".join(dict.fromkeys(map(title, speakers))) or "default")
+@dataclass(frozen=True)
+class Speaker:
+    """An object that may say something of a node."""
+
+    title: str
+    body: Body
 
 
-def _interfaces(work: Work, lineage: Lineage, node: Node | None) -> dict[str, Said]:
-    speakers: list[Node | Group] = [*([node] if node else []), *lineage.groups]
-    specs = lineage.interfaces(node) if node else lineage.group_interfaces
-    said: dict[str, Said] = {}
-    for name, spec in specs.items():
-        for field, value in spec:
-            if field == "absent" or (value is None and field != "mac"):
-                continue
-            source = _speaker(speakers, name, field)
-            said[f"interfaces.{name}.{field}"] = Said(_readable(work, field, value), source)
-        if node and (addresses := [str(one.address) for one in node.addresses if one.interface == name]):
-            said[f"interfaces.{name}.addresses"] = Said(addresses, title(node))
-    return said
-
-
-def _readable(work: Work, field: str, value: Any) -> Any:
-    if field == "networks":
-        return [work.name_of(KINDS["network"], one) for one in value]
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _speaker(speakers: list[Node | Group], interface: str, field: str) -> str:
-    for one in speakers:
-        specs: Mapping[str, InterfaceSpec] = one.interfaces
-        if interface in specs and getattr(specs[interface], field, None) is not None:
-            return title(one)
-    return "default"
+def explain(transaction: Transaction, kind: str, identity: str) -> dict[str, Said]:
+    """The values of a node or group by field, a dotted path for those of interfaces, with names for ids."""
+    speakers = list(_speakers(transaction, kind, identity))
+    own = speakers[0]
+    said = {"name": Said(own.body["name"], own.title), "comment": Said(own.body.get("comment", ""), own.title)}
+    if kind == "node":
+        states = transaction.fetch("node_state", [identity])
+        said["state"] = Said(states[0].body.get("state", "unknown") if states else "unknown", "luna")
+        said |= {field: _own(transaction, own, field) for field in ("group", *OWN)}
+    else:
+        parent = own.body.get("parent")
+        said["parent"] = Said(_name(transaction, "group", parent) if parent else None, own.title)
+    said["tags"] = _tags(speakers)
+    for field in PROFILE:
+        said[field] = _said(transaction, speakers, field)
+    return said | dict(_interfaces(transaction, speakers))
 
 
 def nested(said: Mapping[str, Said]) -> dict[str, Any]:
@@ -87,11 +91,79 @@ def nested(said: Mapping[str, Said]) -> dict[str, Any]:
     return made
 
 
-def interface_rows(work: Work, kind: str, name: str) -> list[dict[str, Any]]:
-    """The interfaces of a group or node with all their values, a row each."""
-    said = nested(explain(work, work.get(Group, name) if kind == Group.kind else work.get(Node, name)))
-    fields = (*NodeInterface.model_fields, "addresses")
+def interface_rows(transaction: Transaction, kind: str, identity: str) -> list[dict[str, Any]]:
+    """The interfaces of a node or group with all their values, a row each."""
+    shown = nested(explain(transaction, kind, identity))
     return [
-        {kind: name, "interface": interface, **{field: values.get(field) for field in fields if field != "absent"}}
-        for interface, values in said.get("interfaces", {}).items()
+        {kind: shown["name"], "interface": name, **{field: values.get(field) for field in (*INTERFACE, "addresses")}}
+        for name, values in shown.get("interfaces", {}).items()
     ]
+
+
+def identity_of(transaction: Transaction, kind: str, name: str) -> str | None:
+    """The id of the object of that name, if there is one."""
+    return next((owner.id for owner in transaction.owners(f"name:{kind}", name, name)), None)
+
+
+def _speakers(transaction: Transaction, kind: str, identity: str) -> Iterator[Speaker]:
+    """The object itself, its groups upwards, and the cluster."""
+    above: str | None = identity
+    while above:
+        body = _body(transaction, kind, above)
+        yield Speaker(f"{kind} {body['name']}", body)
+        above = body.get("group") if kind == "node" else body.get("parent")
+        kind = "group"
+    for cluster in transaction.fetch("cluster"):
+        yield Speaker(f"cluster {cluster.body['name']}", cluster.body)
+
+
+def _body(transaction: Transaction, kind: str, identity: str) -> Body:
+    for record in transaction.fetch(kind, [identity]):
+        return record.body
+    raise NotFound(kind, identity)
+
+
+def _name(transaction: Transaction, kind: str, identity: str) -> str:
+    return str(_body(transaction, kind, identity)["name"])
+
+
+def _readable(transaction: Transaction, field: str, value: Any) -> Any:
+    kind = REFERENCES.get(field)
+    if kind is None or value is None:
+        return value
+    return (
+        [_name(transaction, kind, one) for one in value] if isinstance(value, list) else _name(transaction, kind, value)
+    )
+
+
+def _own(transaction: Transaction, own: Speaker, field: str) -> Said:
+    return Said(_readable(transaction, field, own.body.get(field)), own.title)
+
+
+def _said(transaction: Transaction, speakers: Sequence[Speaker], field: str) -> Said:
+    for one in speakers:
+        if field in one.body:
+            return Said(_readable(transaction, field, one.body[field]), one.title)
+    return Said(None, DEFAULT)
+
+
+def _tags(speakers: Sequence[Speaker]) -> Said:
+    tags = {tag for one in speakers for tag in one.body.get("tags", ())}
+    return Said(sorted(tags), ", ".join(one.title for one in speakers if one.body.get("tags")) or DEFAULT)
+
+
+def _interfaces(transaction: Transaction, speakers: Sequence[Speaker]) -> Iterator[tuple[str, Said]]:
+    own = speakers[0].body
+    names = dict.fromkeys(name for one in reversed(speakers) for name in one.body.get("interfaces", ()))
+    for name in names:
+        specs = [Speaker(one.title, one.body.get("interfaces", {}).get(name, {})) for one in speakers]
+        if specs[0].body.get("absent"):
+            continue
+        for field in INTERFACE:
+            value = _said(transaction, specs, field)
+            if field == "type" and value.value is None:
+                value = Said("bmc" if name == "BMC" else "ethernet", DEFAULT)
+            if value.value is not None:
+                yield f"interfaces.{name}.{field}", value
+        if addresses := [one["address"] for one in own.get("addresses", ()) if one["interface"] == name]:
+            yield f"interfaces.{name}.addresses", Said(addresses, speakers[0].title)

@@ -3,19 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from luna_core.errors import BadInput
 from luna_core.model import Cluster, Group, InterfaceSpec, Node, NodeInterface, Profile
+from luna_core.operations.explain import DEFAULT, Said
 from luna_core.operations.work import Work
-
-
-@dataclass(frozen=True)
-class Said:
-    """A value and the object that says it (`default` if nobody does)."""
-
-    value: Any
-    source: str
 
 
 @dataclass(frozen=True)
@@ -36,8 +28,8 @@ class Lineage:
         """The nearest value of a Profile's field."""
         for profile in self.profiles(node):
             if (value := getattr(profile, field)) is not None:
-                return Said(value, title(profile))
-        return Said(None, "default")
+                return Said(value, _title(profile))
+        return Said(None, DEFAULT)
 
     def tags(self, node: Node | None = None) -> tuple[str, ...]:
         """The tags of the node and of all its groups."""
@@ -120,6 +112,5 @@ def _as_nodes(name: str, spec: InterfaceSpec) -> NodeInterface:
     return NodeInterface.model_construct(**{"mac": None, "absent": False, **dict(spec), "type": kind})
 
 
-def title(profile: Profile) -> str:
-    """How a source of values is named, as in `group compute`."""
-    return f"{profile.kind} {profile.name}" if isinstance(profile, Node | Group | Cluster) else "default"
+def _title(profile: Profile) -> str:
+    return f"{profile.kind} {profile.name}" if isinstance(profile, Node | Group | Cluster) else DEFAULT

@@ -1,0 +1,99 @@
+"""`luna osimage version`: what was packed of an image, and which of it nodes boot."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from luna_core.cli.context import output_option, pass_luna
+from luna_core.cli.objects import name_argument
+from luna_core.cli.output import emit
+from luna_core.errors import LunaError
+
+if TYPE_CHECKING:
+    from luna_core.operations import Luna
+
+COLUMNS = ("number", "in_force", "packed_at", "size", "pinned", "used_by")
+_number = click.argument("number", type=click.IntRange(1))
+
+
+@click.group()
+def version() -> None:
+    """The packed versions of an image."""
+
+
+@version.command("list")
+@name_argument("osimage")
+@output_option
+@pass_luna
+def list_versions(luna: "Luna", name: str, output: str) -> None:
+    """List the versions of an image, and who uses them."""
+    from luna_core.operations.images.versions import list_versions as listed
+
+    rows = luna.read(lambda work: listed(work, name))
+    if output == "table":
+        rows = [{**row, "size": f"{row['size_bytes'] / 1e6:.1f} MB"} for row in rows]
+    emit(rows, COLUMNS, output, nothing=f"osimage {name} was never packed: luna osimage pack {name}")
+
+
+@version.command()
+@name_argument("osimage")
+@_number
+@pass_luna
+def pin(luna: "Luna", name: str, number: int) -> None:
+    """Keep a version: retention never deletes it."""
+    from luna_core.operations.images.versions import keep
+
+    keep(luna, name, number, kept=True)
+
+
+@version.command()
+@name_argument("osimage")
+@_number
+@pass_luna
+def unpin(luna: "Luna", name: str, number: int) -> None:
+    """Let retention delete a version again when its time has come."""
+    from luna_core.operations.images.versions import keep
+
+    keep(luna, name, number, kept=False)
+
+
+@version.command()
+@name_argument("osimage")
+@_number
+@pass_luna
+def rollback(luna: "Luna", name: str, number: int) -> None:
+    """Put a version in force that was before; nodes get it at their next boot."""
+    from luna_core.operations.images.versions import roll_back
+
+    roll_back(luna, name, number)
+    click.echo(f"Version {number} of osimage {name} is in force.")
+
+
+@version.command()
+@name_argument("osimage")
+@_number
+@pass_luna
+def delete(luna: "Luna", name: str, number: int) -> None:
+    """Delete a version that nobody uses."""
+    from luna_core.operations.images.versions import delete_version
+
+    delete_version(luna, name, number)
+
+
+@version.command()
+@name_argument("osimage")
+@click.argument("number", type=click.IntRange(1), required=False)
+@pass_luna
+def verify(luna: "Luna", name: str, number: int | None) -> None:
+    """Read every file of a version, by default of the one in force, and compare it with the manifest."""
+    from luna_core.operations.images.versions import check_files
+
+    wrong = check_files(luna, name, number)
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        raise LunaError(
+            f"osimage {name}: {len(wrong)} files of the version are damaged. 'luna osimage pack {name}' makes a sound "
+            "one of the tree as it is now; 'luna osimage version rollback' puts another in force meanwhile."
+        )
+    click.echo("Every file is as it was packed.")
