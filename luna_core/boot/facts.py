@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from luna_core import types
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
-from luna_core.model import ImageVersion, Node, OsImage
+from luna_core.model import Node, OsImage
 from luna_core.model.base import USES
+from luna_core.operations.images.facts import find_version
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 
@@ -61,7 +62,7 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
         raise BadInput(f"node {node.name}: osimage: none is chosen; 'luna group change … --osimage' gives it one.")
     image = work.by_id(OsImage, chosen)
     number = lineage.say("image_version", node).value or image.latest
-    version = work.find(ImageVersion, f"{image.name}-{number}")
+    version = find_version(work, image, number)
     if version is None:
         raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
     directory = versions / version.manifest_sha256

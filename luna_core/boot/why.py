@@ -7,7 +7,6 @@ from luna_core.errors import LunaError
 from luna_core.model import Node
 from luna_core.model.boot import UnknownMachine
 from luna_core.operations import Luna
-from luna_core.operations.images import versions_directory
 
 
 def why(luna: Luna, name: str) -> str:
@@ -32,7 +31,7 @@ def _lacking(luna: Luna, node: Node) -> str:
     """What would stop the next boot, as the boot server would find it."""
     values = luna.cluster_settings()
     try:
-        facts = luna.read(lambda work: boot_facts(work, values, node, versions_directory(luna)))
+        facts = luna.read(lambda work: boot_facts(work, values, node, luna.settings.images_directory))
         kernel_arguments("http://controller", facts, ask_plugins(luna.hooks, facts), "")
     except LunaError as error:
         return f"\n    {error}"

@@ -94,6 +94,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own; returns its exit status, whatever happens."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        _log_in_sentences()
         _refuse_undecodable(words)
         done = cli.main(words, prog_name="luna", standalone_mode=False)
         sys.stdout.flush()
@@ -118,6 +119,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         click.echo(f"luna: this is a defect of luna: {error!r}. With LUNA_DEBUG=1 it says where.", err=True)
         return 1
+
+
+def _log_in_sentences() -> None:
+    """What nobody set up logging for is a warning in one line, not the traceback of a plugin."""
+    if os.environ.get("LUNA_DEBUG"):
+        return
+    import logging
+
+    class Sentence(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"luna: {record.getMessage()}"
+
+    logging.lastResort = logging.StreamHandler()
+    logging.lastResort.setLevel(logging.WARNING)
+    logging.lastResort.setFormatter(Sentence())
 
 
 def _refuse_undecodable(words: Sequence[str]) -> None:

@@ -54,6 +54,7 @@ def _packed_fields(name: str, done: "PackResult", seconds: float) -> dict[str, A
         "was_in_force": done.was_in_force,
         "size_bytes": done.version.size_bytes,
         "new_bytes": done.new_bytes,
+        "boot_bytes": done.boot_bytes,
         "tree_bytes": done.tree_bytes,
         "seconds": round(seconds, 1),
         "left_out": list(done.left_out),
@@ -72,7 +73,8 @@ def _packed(name: str, done: "PackResult", seconds: float) -> dict[str, Any]:
     )
     return {
         "version": f"{done.version.number} ({state})",
-        "size": f"{megabytes(done.version.size_bytes)}, of them {megabytes(done.new_bytes)} new",
+        "size": f"{megabytes(done.version.size_bytes)}, kernel and initramfs {megabytes(done.boot_bytes)}",
+        "new": megabytes(done.new_bytes),
         "tree": f"{megabytes(done.tree_bytes)} in {seconds:.1f} s, {done.tree_bytes / _MEGABYTE / seconds:.0f} MB/s",
         **({"left out": "\n".join(done.left_out)} if done.left_out else {}),
         **({"deleted": f"versions {', '.join(map(str, done.retired))}, by retention"} if done.retired else {}),

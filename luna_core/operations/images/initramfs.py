@@ -1,0 +1,127 @@
+"""The initramfs of an image, made again only if something has changed that could be in it.
+
+dracut and zstd take a minute of a pack, and most packs change nothing that they see. What an initramfs is made of is
+found beforehand and hashed; docs/how-to/images.md lists it.
+"""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from luna_core import types
+from luna_core.boot import initramfs
+from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.interfaces import Distro
+from luna_core.operations import Luna
+from luna_core.operations.images.facts import kernel_of
+from luna_core.types import DracutModule, InitrdFile
+
+# Directories at the top of a tree that no dracut module reads: data, and what is mounted over while dracut runs.
+UNSEEN = frozenset((b"home", b"root", b"srv", b"var", b"mnt", b"media", b"tmp", b"run", b"proc", b"sys", b"dev"))
+KEPT = 8
+
+
+def initramfs_of(luna: Luna, image: types.Image, distro: Distro, *, fresh: bool = False) -> tuple[Path, bool]:
+    """The initramfs of an image as its tree is now, and whether it had to be made; `fresh` makes it anyway.
+
+    Raises BadInput, PluginError, CommandFailed with dracut's last lines.
+    """
+    files = _files(luna, image)
+    cache = luna.settings.state_directory / "initramfs"
+    kept = cache / _key(luna, image, distro, files)
+    if kept.exists() and not fresh:
+        os.utime(kept)
+        return kept, False
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as directory:
+        made = Path(directory, "initramfs")
+        runtimes = luna.settings.state_directory / "runtime"
+        kernel = kernel_of(image, distro)
+        initramfs.build_initramfs(image.path, distro, image, kernel, made, files, runtime_cache=runtimes)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        # Named by what the tree is now: if it changed meanwhile, that name is never asked for again.
+        after = _key(luna, image, distro, files)
+        place = kept if after == kept.name else cache / f"{kept.name}.of-a-changing-tree"
+        made.replace(place)
+    _forget_old(cache)
+    return place, True
+
+
+def is_current(luna: Luna, image: types.Image, distro: Distro) -> Path | None:
+    """The initramfs that a pack would use without making one, or None."""
+    files = _files(luna, image)
+    kept = luna.settings.state_directory / "initramfs" / _key(luna, image, distro, files)
+    return kept if kept.exists() else None
+
+
+def _files(luna: Luna, image: types.Image) -> list[InitrdFile | DracutModule]:
+    """What plugins name, and the keys that may log in for rescue."""
+    files = [answer.value for answer in luna.hooks.luna_initrd_files(image)]
+    keys = Path(str(image.cluster.settings["image.authorized_keys"]))
+    if keys.is_file():
+        files.append(InitrdFile(source=keys, destination="/root/.ssh/authorized_keys", mode=0o600))
+    return files
+
+
+def _forget_old(cache: Path) -> None:
+    kept = sorted((one for one in cache.iterdir() if one.is_file()), key=lambda one: one.stat().st_mtime_ns)
+    for path in kept[:-KEPT]:
+        path.unlink(missing_ok=True)
+
+
+def _key(luna: Luna, image: types.Image, distro: Distro, files: Sequence[InitrdFile | DracutModule]) -> str:
+    key = hashlib.sha256()
+    for part in _parts(luna, image, distro, files):
+        key.update(repr(part).encode("utf-8", "surrogateescape") + b"\n")
+    return key.hexdigest()
+
+
+def _parts(
+    luna: Luna, image: types.Image, distro: Distro, files: Sequence[InitrdFile | DracutModule]
+) -> Iterator[object]:
+    kernel = kernel_of(image, distro)
+    yield kernel
+    # The modules, the drivers and the settings are words of the command.
+    yield list(distro.initramfs_command(image, kernel, "initramfs"))
+    plain = [one for one in files if isinstance(one, InitrdFile)]
+    python = [one for one in plain if one.destination.startswith(f"{PYTHON_DIRECTORY}/")]
+    yield build_runtime(luna.settings.state_directory / "runtime", python).name
+    for one in sorted(plain, key=lambda file: file.destination):
+        yield one.destination, one.mode, _digest(one.source)
+    yield _digest(Path(initramfs.__file__))
+    own = Path(initramfs.__file__).parent / "dracut"
+    modules = [own, *(one.directory for one in files if isinstance(one, DracutModule))]
+    for directory in modules:
+        yield directory.name
+        yield [(str(path.relative_to(directory)), _digest(path)) for path in sorted(directory.rglob("*"))]
+    yield from _seen(os.fsencode(image.path))
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return path.lstat().st_mode, content
+
+
+def _seen(tree: bytes) -> Iterator[tuple[Any, ...]]:
+    """Every entry of the tree that dracut could read; its change time can't be forged, so nothing need be read."""
+    pending = [b""]
+    while pending:
+        parent = pending.pop()
+        for child in _sorted(tree + b"/" + parent):
+            if not parent and child.name in UNSEEN:
+                continue
+            name = parent + b"/" + child.name if parent else child.name
+            status = child.stat(follow_symlinks=False)
+            yield name, status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            if stat.S_ISDIR(status.st_mode):
+                pending.append(name)
+
+
+def _sorted(directory: bytes) -> Iterable["os.DirEntry[bytes]"]:
+    with os.scandir(directory) as listing:
+        return sorted(listing, key=lambda one: one.name)
