@@ -39,13 +39,13 @@ def _store(luna: Luna) -> Iterator[Finding]:
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:
-    failed = [record for record in luna.hooks.records if record.status == "failed"]
-    for record in failed:
+    failed = {record.name: record.reason for record in luna.hooks.records if record.status == "failed"}
+    luna.hooks.luna_commands()
+    luna.hooks.luna_settings()
+    failed |= {one.plugin: f"{one.hook}: {one.reason}" for one in luna.hooks.failures}
+    for name, reason in sorted(failed.items()):
         yield Finding(
-            check=f"plugin {record.name}",
-            status="failed",
-            message=record.reason,
-            remedy=f"'luna plugin check {record.name}' tells more.",
+            check=f"plugin {name}", status="failed", message=reason, remedy=f"'luna plugin check {name}' tells more."
         )
     if not failed:
         yield Finding(check="plugins", status="ok", message="Every plugin that is not disabled is active.")

@@ -1,5 +1,6 @@
 """Settings, doctor and store on the command line."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,23 @@ def test_doctor_names_a_plugin_that_cannot_be_loaded(cluster: Luna, tmp_path: Pa
     assert "plugin bad" in done.out
     assert "nothing_of_that_name" in done.out
     assert cluster("node", "list").status == 0
+
+
+def test_a_plugin_that_raises_is_a_warning_in_one_line(process: Luna, tmp_path: Path, monkeypatch: Any) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "bad.py").write_text(
+        "from luna_core.hookspecs import hookimpl\n@hookimpl\ndef luna_settings():\n    raise RuntimeError('boom')\n"
+    )
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(plugins))
+    monkeypatch.delenv("LUNA_NO_PLUGINS")
+    done = process("settings", "list")
+    assert done.status == 0
+    assert "node.digits" in done.out
+    assert done.err == "luna: plugin bad failed in luna_settings: RuntimeError: boom\n"
+    doctor = process("doctor", "-o", "json")
+    assert doctor.status == 1
+    assert any("boom" in one["message"] for one in json.loads(doctor.out))
 
 
 def test_doctor_finds_a_damaged_store(cluster: Luna, state: Path) -> None:
