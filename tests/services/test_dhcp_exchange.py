@@ -92,6 +92,18 @@ def test_firmware_and_ipxe_are_told_what_to_load(
         assert "b00101" in ipxe["opt175"], "iPXE would wait for a ProxyDHCP server"
 
 
+def test_the_boot_file_can_be_fetched_from_where_it_is_said_to_be(
+    serve: Callable[[NetworkPlan], None], plan: NetworkPlan, ask: Ask, wire: Any, directory: Path
+) -> None:
+    serve(plan)
+    (directory / "tftp" / "snponly.efi").write_text("this is iPXE")
+    told = ask(*architecture(7))
+    wire.give_client(f"{told['ip']}/16")
+    fetched = directory / "fetched"
+    wire.ask("busybox", "tftp", "-g", "-r", told["boot_file"], "-l", str(fetched), told["siaddr"])
+    assert fetched.read_text() == "this is iPXE"
+
+
 def test_a_machine_that_boots_keeps_one_address_whatever_identifies_it(
     serve: Callable[[NetworkPlan], None], plan: NetworkPlan, ask: Ask
 ) -> None:
