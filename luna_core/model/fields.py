@@ -87,7 +87,7 @@ def _strict_network(value: object) -> object:
 def _one_address(value: object) -> object:
     accepted = "accepted is a host's address as in 10.141.0.1 or fd00:141::1"
     try:
-        address = ip_address(str(value))
+        address = value if isinstance(value, IPv4Address | IPv6Address) else ip_address(str(value))
     except ValueError:
         raise ValueError(accepted) from None
     if address.is_multicast or address.is_unspecified or getattr(address, "scope_id", None):
