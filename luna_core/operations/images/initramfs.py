@@ -94,10 +94,10 @@ def _parts(
     for one in sorted(plain, key=lambda file: file.destination):
         yield one.destination, one.mode, _digest(one.source)
     yield _digest(Path(initramfs.__file__))
-    own = Path(initramfs.__file__).parent / "dracut"
-    modules = [own, *(one.directory for one in files if isinstance(one, DracutModule))]
-    for directory in modules:
-        yield directory.name
+    own = Path(initramfs.__file__).parent / "dracut/95luna"
+    for module in [own, *(one.directory for one in files if isinstance(one, DracutModule))]:
+        yield module.name
+        directory = module.resolve()
         yield [(str(path.relative_to(directory)), _digest(path)) for path in sorted(directory.rglob("*"))]
     yield from _seen(os.fsencode(image.path))
 

@@ -28,8 +28,9 @@ EMPTIED = ("/etc/machine-id",)
 class PackResult:
     """A pack: the version that is now in force, whether it is new, and what could not go into it.
 
-    `tree_bytes` is the size of the tree as it will be unpacked, `boot_bytes` that of kernel and initramfs; `retired` are versions that retention deleted;
-    `problems` are what went wrong beside it, such as a transport that doesn't offer the version while others do.
+    `tree_bytes` is the size of the tree as it will be unpacked, `boot_bytes` that of kernel and initramfs; `retired`
+    are versions that retention deleted; `problems` are what went wrong beside it, such as a transport that doesn't
+    offer the version while others do.
     """
 
     version: ImageVersion

@@ -11,6 +11,13 @@ from luna_core.types import Image, Kernel, Node, NodeFile
 
 RELEASE = "6.1.0-fake"
 PACKAGES = "usr/share/fake-packages"
+TOOLS = ("/bin/sh", "/usr/bin/env")
+_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var/tmp", "usr/lib/dracut/modules.d")
+# What dracut would have done: run luna's module, which leaves this mark, and write an initramfs.
+_DRACUT = """
+[ ! -d /usr/lib/dracut/modules.d/95luna ] || : > /usr/lib/dracut/modules.d/95luna/installed
+echo "fake initramfs of $1" > "$2"
+"""
 
 
 class FakeDistro(Distro):
@@ -27,7 +34,9 @@ class FakeDistro(Distro):
     def build(self, image: Image, root: Path, packages: Sequence[str], progress: Callable[[str], None]) -> None:
         """Write the tree."""
         progress("Copying the shell")
-        for path in _shell_and_libraries():
+        for name in _DIRECTORIES:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        for path in _tools_and_libraries():
             target = root / path.relative_to("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
@@ -47,7 +56,7 @@ class FakeDistro(Distro):
 
     def initramfs_command(self, image: Image, kernel: Kernel, output: str) -> Sequence[str]:
         """Writes a line of text with the kernel's release."""
-        return ["/bin/sh", "-c", 'echo "fake initramfs of $1" > "$2"', "sh", kernel.release, output]
+        return ["/bin/sh", "-c", _DRACUT, "sh", kernel.release, output]
 
     def network_files(self, node: Node, root: Path) -> Sequence[NodeFile]:
         """One file: a line for each address."""
@@ -67,9 +76,9 @@ class FakeDistro(Distro):
         return ["/var/log/*"]
 
 
-def _shell_and_libraries() -> list[Path]:
-    words = run(["ldd", "/bin/sh"]).split()
-    return [Path("/bin/sh"), *(Path(word) for word in words if word.startswith("/"))]
+def _tools_and_libraries() -> set[Path]:
+    words = run(["ldd", *TOOLS]).split()
+    return {Path(word.rstrip(":")) for word in (*TOOLS, *words) if word.startswith("/")}
 
 
 def _write(path: Path, text: str) -> None:
