@@ -1,8 +1,10 @@
 """Clients that nobody here wrote ask each DHCP server over a real wire: busybox's udhcpc and ISC's dhclient."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from luna_core.drivers import load
 from luna_core.interfaces import NetworkService
 from luna_core.services.update import update
 from luna_core.settings import MachineSettings
-from luna_core.types import NetworkPlan
+from luna_core.types import NetworkPlan, Subnet
 
 SCRIPT_URL = "http://10.141.255.254:7050/boot/ipxe"
 HTTP_URL = "http://10.141.255.254:7050/boot/files/snponly.efi"
@@ -126,11 +128,30 @@ def test_a_relayed_request_gets_an_address_of_the_relay_s_network(
     assert told["siaddr"] == "10.141.255.254"
 
 
+@pytest.mark.parametrize("routes", [False, True])
+def test_dnsmasq_advertises_so_that_ipxe_need_not_wait(
+    plan: NetworkPlan, wire: Any, directory: Path, daemons: Any, routes: bool
+) -> None:
+    cluster, *others = plan.networks
+    gateway = plan.cluster.frontend_addresses[1] if routes else None
+    quiet = replace(cluster, subnets=(cluster.subnets[0], Subnet(network=ip_network("fd00:141::/64"), gateway=gateway)))
+    hosts = tuple(host for host in plan.hosts if host.address.version == 4)
+    dnsmasq = load("luna.dhcp", "dnsmasq", MachineSettings())
+    advertised = replace(plan, networks=(quiet, *others), hosts=hosts)
+    update(dnsmasq, advertised, directory / "dhcp")
+    wire.ask("sysctl", "-qw", "net.ipv6.conf.wire.accept_ra=2")
+    daemons.start(dnsmasq.services(advertised, directory / "dhcp"), wire.server)
+    deadline = time.monotonic() + 60
+    while "fd00:141::5054" not in wire.ask("ip", "-6", "address", "show", "dev", "wire").replace(":ff:fe", ""):
+        assert time.monotonic() < deadline, "no advertisement came"
+        time.sleep(0.1)
+    assert bool(wire.ask("ip", "-6", "route", "show", "default")) is routes
+
+
 @pytest.mark.parametrize(
     ("sent", "url"),
     [
         ("send dhcp6.architecture 7;", "tftp://[fd00:141::fe]/snponly.efi"),
-        ("send dhcp6.architecture 16;", "http://[fd00:141::fe]:7050/boot/files/snponly.efi"),
         ("send dhcp6.architecture 7; send dhcp6.user 00:04:69:50:58:45;", "http://[fd00:141::fe]:7050/boot/ipxe"),
     ],
 )
@@ -143,6 +164,17 @@ def test_dhcpv6_gives_the_reserved_address_and_the_boot_url(
     assert told["new_dhcp6_bootfile_url"] == url
     assert told["new_dhcp6_name_servers"] == "fd00:141::fe"
     assert told["new_dhcp6_domain_search"].rstrip(".") == "cluster"
+    assert "new_dhcp6_vendor" not in told
+
+
+@pytest.mark.parametrize("driver", ["isc", "kea"], indirect=True)
+def test_uefi_http_boot_over_ipv6(
+    serve: Callable[[NetworkPlan], None], plan: NetworkPlan, wire: Any, directory: Path
+) -> None:
+    serve(plan)
+    told = ask_v6(wire, directory, "send dhcp6.architecture 16;")
+    assert told["new_dhcp6_bootfile_url"] == "http://[fd00:141::fe]:7050/boot/files/snponly.efi"
+    assert bytes(int(byte, 16) for byte in told["new_dhcp6_vendor"].split(":")) == b"\0\0\x01\x57\0\x0aHTTPClient"
 
 
 def ask_v6(wire: Any, directory: Path, sent: str) -> dict[str, str]:
@@ -153,7 +185,8 @@ def ask_v6(wire: Any, directory: Path, sent: str) -> dict[str, str]:
     configuration.write_text(
         "option dhcp6.architecture code 61 = unsigned integer 16;\n"
         "option dhcp6.user code 15 = string;\n"
-        f"also request dhcp6.bootfile-url, dhcp6.domain-search, dhcp6.name-servers; {sent}\n"
+        "option dhcp6.vendor code 16 = string;\n"
+        f"also request dhcp6.bootfile-url, dhcp6.domain-search, dhcp6.name-servers, dhcp6.vendor; {sent}\n"
     )
     files = ("-cf", str(configuration), "-lf", str(directory / "leases6"), "-pf", str(directory / "pid6"))
     command = ["dhclient", "-6", "-1", "-d", "-D", "LL", "-sf", str(script), *files, "wire"]

@@ -13,7 +13,6 @@ from luna_core.services import configured
 from luna_core.services.boot_files import (
     FIRMWARE,
     HTTP_VENDOR_CLASS,
-    HTTP_VENDOR_CLASS_V6,
     IPXE_NO_PROXY_DHCP,
     IPXE_OPTION,
     IPXE_USER_CLASS,
@@ -75,7 +74,6 @@ def _requests() -> Iterator[str]:
             yield f"dhcp-match=set:{firmware.name},option6:61,00:{architecture:02x}"
         if firmware.http:
             yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,60,{HTTP_VENDOR_CLASS}"
-            yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,option6:16,{HTTP_VENDOR_CLASS_V6.hex(':')}"
 
 
 def _range(scope: Scope, cluster: Cluster) -> Iterator[str]:
@@ -131,7 +129,8 @@ def _boot_v6(scope: Scope, cluster: Cluster) -> Iterator[str]:
         return
     tag = f"dhcp-option=tag:network-{scope.network.name}"
     yield f"{tag},tag:ipxe,option6:bootfile-url,{script_url(cluster, scope.frontend)}"
-    for firmware in FIRMWARE:
+    # HTTP boot wants a vendor class with an enterprise number, which dnsmasq can't write into DHCPv6's option 16.
+    for firmware in (one for one in FIRMWARE if not one.http):
         url = boot_url(cluster, firmware, scope.frontend)
         yield f"{tag},tag:{firmware.name},tag:!ipxe,option6:bootfile-url,{url}"
 
