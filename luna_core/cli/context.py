@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EDIT: Final = object()
 """Stands for a text that is still to be edited."""
 
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -31,6 +32,17 @@ output_option = click.option(
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Check everything and show what would change; write nothing."
 )
+
+
+def with_options(options: Sequence[Option]) -> Option:
+    """A decorator that gives a command several options, in their order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def pass_luna(function: "Callable[Concatenate[Luna, P], R]") -> Callable[P, R]:

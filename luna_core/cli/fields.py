@@ -1,20 +1,18 @@
 """Options from the model's fields: each field that has a description becomes one, of the type that it has."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from luna_core.cli.complete import completer
-from luna_core.cli.context import EDIT, SecretParameter, TextParameter
+from luna_core.cli.context import EDIT, Option, SecretParameter, TextParameter, with_options
 from luna_core.errors import BadInput
 from luna_core.model.fields import Address, Reference, Secret
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 SCRIPTS = frozenset({"prescript", "partscript", "postscript"})
 TEXTS = SCRIPTS | {"options"}
@@ -36,7 +34,7 @@ class Shape:
         return next((one for one in self.marks if isinstance(one, kind)), None)
 
 
-def field_options(model: type[BaseModel], *, skip: Sequence[str] = (), unset: bool = False) -> Callable[[F], F]:
+def field_options(model: type[BaseModel], *, skip: Sequence[str] = (), unset: bool = False) -> Option:
     """A decorator that gives a command an option for each described field; `unset` adds one that takes values back."""
     fields = {
         name: field
@@ -57,12 +55,7 @@ def field_options(model: type[BaseModel], *, skip: Sequence[str] = (), unset: bo
             )
         )
 
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    return with_options(options)
 
 
 def given_fields(params: Mapping[str, Any], current: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -85,7 +78,7 @@ def given_fields(params: Mapping[str, Any], current: Mapping[str, Any] | None = 
     return fields
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
+def _option(name: str, field: FieldInfo) -> Option:
     shape = _shape(field.annotation, tuple(field.metadata))
     attributes: dict[str, Any] = {"help": field.description, "metavar": _metavar(shape)}
     names = [f"--{_spelt(name)}"]

@@ -30,13 +30,12 @@ CHANGES = re.compile(r"(\d{1,12})(?:\.\.(\d{1,12}))?")
 def history(luna: "Luna", kind: str | None, name: str | None, limit: int, output: str) -> None:
     """Show who changed what, when and why, newest first; only changes of the object KIND NAME if given."""
     from luna_core.operations import history as operations
-    from luna_core.operations.objects import named_object
 
     if (kind is None) != (name is None):
         raise BadInput(f"history: {kind!r} was given; accepted are a kind and a name, as in 'history node node001'.")
 
     def entries(work: "Work") -> list[operations.Entry]:
-        target = named_object(work, kind, name) if kind and name else None
+        target = operations.identity(work, kind, name) if kind is not None and name is not None else None
         return operations.entries(work, target, limit=limit)
 
     rows = [dataclasses.asdict(one) for one in luna.read(entries)]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from luna_core.cli import complete
-from luna_core.cli.context import dry_run_option, output_option, pass_luna
-from luna_core.cli.objects import Option
+from luna_core.cli.context import Option, dry_run_option, output_option, pass_luna, with_options
 from luna_core.cli.output import emit
 from luna_core.cli.parse import ADDRESS
 from luna_core.cli.verbs import Verb, Verbs
@@ -90,7 +89,7 @@ def _set(kind: str, *, new: bool) -> click.Command:
     @click.command()
     @_owner(kind)
     @_interface
-    @_options(NODE_OPTIONS if kind == "node" else ())
+    @with_options(NODE_OPTIONS if kind == "node" else ())
     @field_options(InterfaceSpec, unset=not new)
     @dry_run_option
     @pass_luna
@@ -177,12 +176,3 @@ def _each(
             operation(work, KINDS[kind], name, *arguments)
 
     report(luna, on_all, f"{kind} interface {what}", dry_run)
-
-
-def _options(options: Sequence[Option]) -> Option:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate

@@ -1,4 +1,4 @@
-"""`luna osimage` and `luna bmcsetup`."""
+"""`luna bmcsetup`, and the verbs that an osimage shares with all kinds."""
 
 from luna_core.cli.objects import Kind, object_group
 

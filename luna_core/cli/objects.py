@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from luna_core.cli.complete import completer
-from luna_core.cli.context import dry_run_option, output_option, pass_luna
+from luna_core.cli.context import Option, dry_run_option, output_option, pass_luna, with_options
 from luna_core.cli.output import emit, emit_one
 from luna_core.cli.verbs import Verb, Verbs
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from luna_core.operations import Luna, Work
 
 Fields = Mapping[str, Any]
-Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ def _add(kind: Kind) -> click.Command:
 
     @click.command()
     @click.argument("name")
-    @_extra(kind)
+    @with_options(kind.extra)
     @field_options(kind.model)
     @dry_run_option
     @pass_luna
@@ -130,7 +129,7 @@ def _change(kind: Kind) -> click.Command:
 
     @click.command()
     @name_argument(kind.name)
-    @_extra(kind)
+    @with_options(kind.extra)
     @field_options(kind.model, unset=True)
     @dry_run_option
     @pass_luna
@@ -151,7 +150,7 @@ def _clone(kind: Kind) -> click.Command:
     @click.command()
     @name_argument(kind.name)
     @click.argument("new")
-    @_extra(kind)
+    @with_options(kind.extra)
     @field_options(kind.model)
     @dry_run_option
     @pass_luna
@@ -193,15 +192,6 @@ def _delete(kind: Kind) -> click.Command:
         report(luna, lambda work: objects.delete(work, kind.model, name), f"{kind.name} delete {name}", dry_run)
 
     return delete
-
-
-def _extra(kind: Kind) -> Option:
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(kind.extra):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def _split(kind: Kind, params: Fields) -> tuple[Fields, Fields]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from luna_core.errors import BadInput, Conflict
 from luna_core.interfaces import Transaction
-from luna_core.model import KINDS, StoredObject
+from luna_core.model import KINDS
 from luna_core.operations.work import LAST, Work
 from luna_core.types import Key, Write
 
@@ -76,12 +76,25 @@ def record(work: Work, *, who: str, what: str, why: str) -> list[Write]:
     return [head, *(_kept(number, index, change) for index, change in enumerate(changes))]
 
 
-def entries(work: Work, target: StoredObject | None = None, *, limit: int | None = None) -> list[Entry]:
-    """The changes, newest first; of one object if `target` is given."""
-    space = HISTORY if target is None else f"{HISTORY}:{target.id}"
+def entries(work: Work, target: str | None = None, *, limit: int | None = None) -> list[Entry]:
+    """The changes, newest first; of one object if `target`, its id, is given."""
+    space = HISTORY if target is None else f"{HISTORY}:{target}"
     owners = work.transaction.owners(space, "", LAST, limit=limit, descending=True)
     records = work.transaction.fetch(HISTORY, [owner.key.value for owner in owners])
     return [Entry(**record.body) for record in records]
+
+
+def identity(work: Work, kind: str, name: str) -> str:
+    """The id of the object of that kind and name, or of the last that had it; raises BadInput, NotFound."""
+    if kind not in KINDS:
+        raise BadInput(f"There is no kind of object {kind!r}; accepted are {', '.join(KINDS)}.")
+    if (found := work.find(KINDS[kind], name)) is not None:
+        return found.id
+    for record in reversed(work.transaction.fetch(CHANGED)):
+        change = ObjectChange(**record.body)
+        if (change.kind, change.name) == (kind, name):
+            return change.id
+    return work.get(KINDS[kind], name).id
 
 
 def entry(work: Work, number: int) -> Entry:

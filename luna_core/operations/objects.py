@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from luna_core.errors import AlreadyExists, BadInput
-from luna_core.model import KINDS, Cluster, StoredObject
+from luna_core.model import Cluster, StoredObject
 from luna_core.operations.forms import inward
 from luna_core.operations.work import Work
 
@@ -64,13 +64,6 @@ def delete(work: Work, model: type[T], name: str) -> T:
         raise BadInput(f"cluster {name}: it can't be deleted; a new store is made by another LUNA_STORE.")
     work.remove(current)
     return current
-
-
-def named_object(work: Work, kind: str, name: str) -> StoredObject:
-    """The object of a kind that is itself given by name; raises BadInput."""
-    if kind not in KINDS:
-        raise BadInput(f"There is no kind of object {kind!r}; accepted are {', '.join(KINDS)}.")
-    return work.get(KINDS[kind], name)
 
 
 def refuse_taken(work: Work, model: type[StoredObject], name: str) -> None:

@@ -18,6 +18,10 @@ def test_history_says_who_what_and_why(cluster: Luna) -> None:
         "node add node[001-004]",
     ]
     assert len(cluster("history", "--limit", "2", "-o", "json").json) == 2
+    cluster("node", "delete", "node001")
+    gone = cluster("history", "node", "node001", "-o", "json").json
+    assert [one["what"] for one in gone][:2] == ["node delete node001", "node change node001"]
+    assert cluster("history", "node", "node999").status == 2
     assert cluster("history", "node").status == 2
     assert cluster("history", "nothing", "x").status == 2
 

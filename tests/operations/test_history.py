@@ -33,7 +33,7 @@ def test_the_history_of_one_object(cluster: Any) -> None:
     for comment in ("one", "two"):
         cluster.change(Group, "gpu", comment=comment)
         cluster.change(Group, "compute", comment=comment)
-    entries = cluster.luna.read(lambda work: history.entries(work, work.get(Group, "gpu")))
+    entries = cluster.luna.read(lambda work: history.entries(work, work.get(Group, "gpu").id))
     assert [one.what for one in entries] == ["group change gpu"] * 2 + ["interface add"] * 2 + ["group add gpu"]
 
 
