@@ -27,16 +27,19 @@ class Connection:
         path: str,
         *,
         size_bytes: int | None = None,
+        offset: int | None = None,
         limit_bytes: int = 256 << 20,
         received: Callable[[int], object] = lambda size_bytes: None,
     ) -> bytes:
         """The body of a file, `size_bytes` long if that is known; `received` is told the length of each block.
 
-        Raises HttpError for any status but 200, another size, more than `limit_bytes`, or a broken connection.
+        With `offset` it is these bytes of the file from there on (RFC 9110 section 14). Raises HttpError for another
+        status or size than expected, more than `limit_bytes`, or a broken connection.
         """
-        response = self._request("GET", path, None, {})
+        part = {} if offset is None else {"Range": f"bytes={offset}-{offset + (size_bytes or 0) - 1}"}
+        response = self._request("GET", path, None, part)
         try:
-            if response.status != 200:
+            if response.status != (206 if part else 200):
                 raise HttpError(f"{self.base_url}{path}: status {response.status} {response.reason}.")
             expected = size_bytes if size_bytes is not None else response.length
             if expected is None or expected > limit_bytes or response.length != expected:

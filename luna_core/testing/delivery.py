@@ -145,9 +145,10 @@ class Delivery:
             self.processes[name] = self._start(CONTROLLER, command, log, {})
 
     def kill(self, name: str) -> None:
-        """Kill a process of the controller, as a crash would."""
-        self.processes[name].kill()
-        self.processes.pop(name).wait()
+        """Kill a process of the controller with its children, as a crash would."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def wait_for_port(self, port: int) -> None:
         """Wait until something on the controller accepts connections."""
@@ -164,6 +165,7 @@ class Delivery:
             stdout=output,
             stderr=output,
             env={**os.environ, **environment},
+            start_new_session=True,
         )
 
     def _start_boot_server(self) -> None:

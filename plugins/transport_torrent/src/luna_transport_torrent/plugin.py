@@ -20,7 +20,15 @@ REQUEST_QUEUE = Setting(
 RANK = 10
 PREFIX = "announce"
 _PYTHON = "/usr/lib/luna/python"
-_NODE_FILES = ("__init__.py", "profile.py", "node/__init__.py", "node/peer.py", "node/process.py", "node/session.py")
+_NODE_FILES = (
+    "__init__.py",
+    "profile.py",
+    "node/__init__.py",
+    "node/peer.py",
+    "node/process.py",
+    "node/session.py",
+    "node/web_seed.py",
+)
 
 
 @hookimpl

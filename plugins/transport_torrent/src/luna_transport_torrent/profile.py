@@ -60,7 +60,6 @@ def lan_settings(port: int, request_queue: int = REQUEST_QUEUE) -> "settings_pac
         "piece_timeout": 5,
         "request_timeout": 10,
         "tick_interval": 100,
-        "urlseed_wait_retry": 5,
         # The default of 100 MB is memory that a node doesn't have, and keeps shards from being unpacked meanwhile.
         "max_queued_disk_bytes": 8 << 20,
         "aio_threads": 2,

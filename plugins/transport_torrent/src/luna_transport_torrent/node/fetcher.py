@@ -17,7 +17,7 @@ from luna_transport_torrent.node.process import PeerProcess, stop_earlier_peer
 
 _TICK_S: Final = 0.2
 # How often a complete shard may look damaged: its last bytes reach the disk a moment after libtorrent says so.
-_ATTEMPTS: Final = 100
+_ATTEMPTS: Final = 40
 
 
 class Fetcher(fetcher.Fetcher):

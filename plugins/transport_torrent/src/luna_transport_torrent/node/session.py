@@ -1,16 +1,15 @@
 """One version being fetched and given away by libtorrent."""
 
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import libtorrent
 
+from luna_transport_torrent.node.web_seed import WebSeed
 from luna_transport_torrent.profile import open_session
 
-_HOME, _OTHER = 7, 4
-_STALL_S = 5.0
+HOME, OTHER = 7, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,9 @@ class Download:
         parameters.trackers = [request.tracker]
         flags = libtorrent.torrent_flags
         parameters.flags = flags.disable_dht | flags.disable_lsd | flags.disable_pex
-        layout = libtorrent.torrent_info(request.torrent).orig_files()
-        parameters.piece_priorities = home_priorities(layout.num_pieces(), request.index, request.count)
+        layout = libtorrent.torrent_info(request.torrent).layout()
+        priorities = home_priorities(layout.num_pieces(), request.index, request.count)
+        parameters.piece_priorities = priorities
         self._request = request
         self._names = {
             number: layout.file_path(number).partition("/")[2]
@@ -56,41 +56,36 @@ class Download:
         }
         self._sizes = {number: layout.file_size(number) for number in self._names}
         self._server_bytes: dict[object, int] = {}
-        self._grew: tuple[int, float] = (-1, time.monotonic())
         self._session = open_session(request.port, request.request_queue)
         self._handle = self._session.add_torrent(parameters)
+        homes = [piece for piece, priority in enumerate(priorities) if priority == HOME]
+        self._web_seed = WebSeed(request.web_seed, self._handle, layout, homes)
 
     def complete(self) -> list[str]:
         """The files that became complete since the last call; their last bytes may not be on disk yet."""
         progress = self._handle.file_progress(libtorrent.file_progress_flags_t.piece_granularity)
         done = [number for number in self._names if progress[number] == self._sizes[number]]
+        if done:
+            # Else the last blocks stay in memory until others push them out.
+            self._handle.flush_cache()
         return [self._names.pop(number) for number in done]
 
     def traffic(self) -> Traffic:
         """What came from whom. The controller's own connections are counted, everything else came from peers."""
         peers = self._handle.get_peer_info()
         for peer in peers:
-            is_web_seed = peer.connection_type != libtorrent.peer_info.standard_bittorrent
-            if is_web_seed or peer.ip[0] in self._request.controllers:
+            if peer.ip[0] in self._request.controllers:
                 self._server_bytes[peer.ip, peer.local_endpoint()] = peer.total_download
         total = self._handle.status().total_payload_download
         server = min(sum(self._server_bytes.values()), total)
-        self._help_if_stalled(total)
-        return Traffic(peer_bytes=total - server, server_bytes=server, peers=len(peers))
+        self._web_seed.help_if_needed(total, wanted=bool(self._names))
+        return Traffic(peer_bytes=total - server, server_bytes=server + self._web_seed.received_bytes, peers=len(peers))
 
     def problems(self) -> Iterator[str]:
         """What can't go on, since the last call."""
         for alert in self._session.pop_alerts():
             if isinstance(alert, libtorrent.file_error_alert | libtorrent.torrent_error_alert):
                 yield alert.message()
-
-    def _help_if_stalled(self, total: int) -> None:
-        """The web seed would compete with the seeder for the controller's link, so it is the last resort (BEP 19)."""
-        now_s = time.monotonic()
-        if total != self._grew[0]:
-            self._grew = (total, now_s)
-        elif self._names and now_s - self._grew[1] > _STALL_S and not self._handle.url_seeds():
-            self._handle.add_url_seed(self._request.web_seed)
 
 
 def home_priorities(pieces: int, index: int, count: int) -> list[int]:
@@ -100,4 +95,4 @@ def home_priorities(pieces: int, index: int, count: int) -> list[int]:
     """
     order = list(range(pieces))
     random.Random(pieces).shuffle(order)  # noqa: S311 - it hides nothing
-    return [_HOME if order[piece] % count == index else _OTHER for piece in range(pieces)]
+    return [HOME if order[piece] % count == index else OTHER for piece in range(pieces)]
