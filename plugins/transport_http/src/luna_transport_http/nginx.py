@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from luna_core.errors import BadInput
-from luna_transport_http.process import drop_root
+from luna_transport_http.process import NOBODY, drop_root
 
 # Symbolic links are followed only from luna's own to files of the same owner (ngx_http_core_module, disable_symlinks),
 # so that nobody who may write less than root can publish what root may read.
@@ -66,8 +65,11 @@ def configuration(root: Path, port: int, work: Path) -> str:
 
 
 def become_nginx(program: str, root: Path, port: int) -> None:
-    """Replace this process by nginx. It stops on SIGTERM."""
+    """Replace this process by nginx, which keeps what it writes itself beside `root`. It stops on SIGTERM."""
+    work = root.parent / "file-server"
+    work.mkdir(mode=0o755, exist_ok=True)
+    if os.geteuid() == 0:
+        shutil.chown(work, NOBODY)
     drop_root()
-    work = Path(tempfile.mkdtemp(prefix="luna-files-"))
     (work / "nginx.conf").write_text(configuration(root, port, work))
     os.execv(program, [program, "-e", "stderr", "-p", str(work), "-c", str(work / "nginx.conf")])  # noqa: S606

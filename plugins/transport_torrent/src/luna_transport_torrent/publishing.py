@@ -52,7 +52,7 @@ def make_torrent(seeds: Path, manifest_sha256: str) -> bytes:
 
     `seeds` holds the version under its SHA-256. Raises BadInput if it has no shards, OSError if one can't be read.
     """
-    shards = sorted((seeds / manifest_sha256).rglob("*.tar.zst"))
+    shards = sorted((seeds / manifest_sha256 / "shards").iterdir())
     sizes = {path.relative_to(seeds).as_posix(): path.stat().st_size for path in shards}
     if not sizes:
         raise BadInput(f"image version {manifest_sha256}: it has no shards to make a torrent of.")
