@@ -38,9 +38,10 @@ def build(luna: Luna, name: str, fields: Mapping[str, Any], tell: Tell) -> Made:
     """
     image, is_new = _prospect(luna, name, fields)
     if image.distro == AUTO:
+        verb = "build" if is_new else "change"
         raise BadInput(
-            f"osimage {name}: distro: auto can't tell what to build; 'luna osimage build {name} --distro …' says it, "
-            f"or 'luna osimage change {name} --distro …' if there is such an osimage."
+            f"osimage {name}: distro: auto recognises a tree that is there, and can't choose one to build; "
+            f"'luna osimage {verb} {name} --distro …' says which."
         )
     distro = distro_of(luna, image)
     trees.refuse_tree(name, image.path)

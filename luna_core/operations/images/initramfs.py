@@ -15,6 +15,7 @@ from typing import Any
 from luna_core import types
 from luna_core.boot import initramfs
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.image.pack import Progress
 from luna_core.interfaces import Distro
 from luna_core.operations import Luna
 from luna_core.operations.images.facts import kernel_of
@@ -25,17 +26,19 @@ UNSEEN = frozenset((b"home", b"root", b"srv", b"var", b"mnt", b"media", b"tmp", 
 KEPT = 8
 
 
-def initramfs_of(luna: Luna, image: types.Image, distro: Distro, *, fresh: bool = False) -> tuple[Path, bool]:
-    """The initramfs of an image as its tree is now, and whether it had to be made; `fresh` makes it anyway.
+def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progress, *, fresh: bool = False) -> Path:
+    """The initramfs of an image as its tree is now; `fresh` makes it even if there is one of such a tree.
 
     Raises BadInput, PluginError, CommandFailed with dracut's last lines.
     """
     files = _files(luna, image)
     cache = luna.settings.state_directory / "initramfs"
-    kept = cache / _key(luna, image, distro, files)
+    ingredients = _digest_of(_ingredients(luna, image, distro, files))
+    kept = cache / _key(ingredients, image)
     if kept.exists() and not fresh:
         os.utime(kept)
-        return kept, False
+        return kept
+    progress(0, 0, "making the initramfs")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as directory:
         made = Path(directory, "initramfs")
@@ -45,17 +48,18 @@ def initramfs_of(luna: Luna, image: types.Image, distro: Distro, *, fresh: bool 
         with made.open("rb") as file:
             os.fsync(file.fileno())
         # Named by what the tree is now: if it changed meanwhile, that name is never asked for again.
-        after = _key(luna, image, distro, files)
-        place = kept if after == kept.name else cache / f"{kept.name}.of-a-changing-tree"
+        unchanged = _key(ingredients, image) == kept.name
+        place = kept if unchanged else cache / f"{kept.name}.of-a-changing-tree"
         made.replace(place)
     _forget_old(cache)
-    return place, True
+    return place
 
 
 def is_current(luna: Luna, image: types.Image, distro: Distro) -> Path | None:
     """The initramfs that a pack would use without making one, or None."""
     files = _files(luna, image)
-    kept = luna.settings.state_directory / "initramfs" / _key(luna, image, distro, files)
+    ingredients = _digest_of(_ingredients(luna, image, distro, files))
+    kept = luna.settings.state_directory / "initramfs" / _key(ingredients, image)
     return kept if kept.exists() else None
 
 
@@ -74,16 +78,21 @@ def _forget_old(cache: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _key(luna: Luna, image: types.Image, distro: Distro, files: Sequence[InitrdFile | DracutModule]) -> str:
-    key = hashlib.sha256()
-    for part in _parts(luna, image, distro, files):
-        key.update(repr(part).encode("utf-8", "surrogateescape") + b"\n")
-    return key.hexdigest()
+def _key(ingredients: str, image: types.Image) -> str:
+    return _digest_of([ingredients, *_seen(os.fsencode(image.path))])
 
 
-def _parts(
+def _digest_of(parts: Iterable[object]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _ingredients(
     luna: Luna, image: types.Image, distro: Distro, files: Sequence[InitrdFile | DracutModule]
 ) -> Iterator[object]:
+    """What doesn't lie in the tree."""
     kernel = kernel_of(image, distro)
     yield kernel
     # The modules, the drivers and the settings are words of the command.
@@ -99,7 +108,6 @@ def _parts(
         yield module.name
         directory = module.resolve()
         yield [(str(path.relative_to(directory)), _digest(path)) for path in sorted(directory.rglob("*"))]
-    yield from _seen(os.fsencode(image.path))
 
 
 def _digest(path: Path) -> tuple[int, str]:

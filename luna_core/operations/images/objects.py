@@ -148,10 +148,10 @@ def _refuse_precious(luna: Luna, image: OsImage, tree: Path) -> None:
     others = [one for one in luna.read(lambda work: work.all(OsImage)) if one.id != image.id]
     users = [one.name for one in others if Path(one.path).resolve().is_relative_to(real)]
     where = f"osimage {image.name}: --tree was given, but {tree}"
-    if users:
-        raise InUse(f"{where} is also the tree of osimage {', '.join(users)}; delete without --tree.")
     if any(precious.resolve().is_relative_to(real) for precious in (luna.settings.state_directory, Path("/usr"))):
         raise BadInput(f"{where} holds the controller's own files; luna does not delete it.")
+    if users:
+        raise InUse(f"{where} is also the tree of osimage {', '.join(users)}; delete without --tree.")
     if mounted := mount_points(os.fsencode(real)):
         place = os.fsdecode(sorted(mounted)[0])
         raise BadInput(f"{where} has something mounted at {place}; leave 'lchroot {image.name}', or unmount it.")

@@ -55,9 +55,9 @@ def pack_image(luna: Luna, name: str, progress: Progress, *, fresh: bool = False
     if not image.path.is_dir():
         raise BadInput(f"osimage {name}: path: {image.path} is no directory; 'luna osimage build {name}' makes one.")
     with tree_lock(luna.settings, name, image.path, "packing"):
+        progress(0, 0, "preparing the tree")
         luna.hooks.luna_image_configure(image, image.path)
-        progress(0, 0, "making the initramfs")
-        initramfs, _ = initramfs_of(luna, image, distro, fresh=fresh)
+        initramfs = initramfs_of(luna, image, distro, progress, fresh=fresh)
         with versions_lock(luna.settings, f"packing osimage {name}"):
             packed = pack(
                 source_of(image, distro, initramfs),
