@@ -10,8 +10,8 @@ from pathlib import Path
 from luna_core.errors import CommandFailed, LunaError
 from luna_core.run import run
 
-# Loaded by name while running, so that no import shows them: the codecs of URLs, and what tells Python where it lives.
-ALWAYS = ("os", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8")
+# Loaded by name while running, so that no import shows them: what tells Python where it lives, -m, the codecs of URLs.
+ALWAYS = ("os", "runpy", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8")
 # With OpenSSL come 5 MB of libcrypto; without it hashlib has implementations of its own.
 OPENSSL = ("ssl", "_ssl", "_hashlib")
 
