@@ -1,5 +1,6 @@
 """The whole cluster as one document: exported, and applied again."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from luna_core.operations.forms import inward, outward
 from luna_core.operations.work import Work
 
 FORMAT = 1
+MANY = 100
 GIVEN_BY_LUNA = {"node": ("addresses",), "osimage": ("latest",)}
 
 
@@ -79,9 +81,12 @@ def _given(model: type[StoredObject], name: object, fields: object) -> Given:
 
 def _announce(work: Work, given: Sequence[Given]) -> None:
     """Objects may refer to each other in any order, so each gets its id before any reference is looked up."""
+    for model, count in Counter(one.model for one in given).items():
+        if count > MANY:
+            work.all(model)  # one question to the store instead of one for each
     for one in given:
         if work.find(one.model, one.name) is None:
-            work.put(one.model.model_construct(id=new_id(), name=one.name))
+            work.add(one.model.model_construct(id=new_id(), name=one.name))
 
 
 def _prune(work: Work, given: Sequence[Given]) -> None:

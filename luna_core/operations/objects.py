@@ -18,7 +18,7 @@ def add(work: Work, model: type[T], name: str, fields: Mapping[str, Any]) -> T:
     refuse_taken(work, model, name)
     given = {key: value for key, value in fields.items() if value is not None}
     made = model.new(**{**inward(work, model, name, given), "name": name})
-    work.put(made)
+    work.add(made)
     return made
 
 
@@ -53,7 +53,7 @@ def clone(work: Work, model: type[T], name: str, new: str, fields: Mapping[str, 
         }
     given = {key: value for key, value in fields.items() if value is not None}
     cloned = model.new(**{**body, **inward(work, model, new, given), "name": new})
-    work.put(cloned)
+    work.add(cloned)
     return cloned
 
 

@@ -98,16 +98,25 @@ class Work:
         found = (self._as(model, self._current[model.kind, one]) for one in self._ids[model.kind])
         return sorted((one for one in found if one), key=lambda one: natural(one.name))
 
+    def add(self, made: StoredObject) -> None:
+        """Add an object whose id is new, so that the store needn't be asked for it."""
+        place = made.kind, made.id
+        self._touched[place] = None
+        self._pending_users = None
+        self._current[place] = made
+        self._ids[made.kind][made.id] = None
+        self._names[made.kind, made.name] = made.id
+
     def put(self, changed: StoredObject) -> None:
         """Add or replace an object."""
         self._give_up(type(changed), changed.id)
-        self._current[changed.kind, changed.id] = changed
-        self._ids[changed.kind][changed.id] = None
-        self._names[changed.kind, changed.name] = changed.id
+        self.add(changed)
 
     def remove(self, gone: StoredObject) -> None:
         """Take an object away; `refuse_dangling` checks before the end that nothing refers to it."""
         self._give_up(type(gone), gone.id)
+        self._touched[gone.kind, gone.id] = None
+        self._pending_users = None
         self._current[gone.kind, gone.id] = None
 
     def owners(self, space: str, low: str = "", high: str = LAST) -> Sequence[Owner]:
@@ -196,8 +205,6 @@ class Work:
         previous = self._by_id(model, identity)
         if previous is not None and self._names.get((model.kind, previous.name)) == identity:
             del self._names[model.kind, previous.name]
-        self._touched[model.kind, identity] = None
-        self._pending_users = None
 
     def _users_pending(self) -> dict[str, list[StoredObject]]:
         """Which of the objects that this transaction touched refer to each id."""
