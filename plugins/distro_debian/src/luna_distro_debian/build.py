@@ -26,8 +26,7 @@ def build_tree(image: Image, root: Path, packages: Sequence[str], progress: Call
     command = _command(image, release, root, packages, repositories)
     progress(f"installing {release} with {len(packages)} packages and what they need")
     run_contained(command, lambda line: _tell(line, progress))
-    # What says how this machine reaches archives, by a proxy and its password perhaps, is not the image's.
-    (root / _APT_CONFIGURATION).write_text("\n".join(_KEPT_APT_SETTINGS) + "\n")
+    _forget_controller(root)
     for line in repositories:
         _install_key(line, root)
 
@@ -70,6 +69,17 @@ def _command(
 def _tell(line: str, progress: Callable[[str], None]) -> None:
     if line.startswith("I: ") and line.endswith("..."):
         progress(line.removeprefix("I: ").removesuffix("..."))
+
+
+def _forget_controller(root: Path) -> None:
+    """Take out what mmdebstrap left of this machine: its name, its resolver, and how it reaches archives.
+
+    The last may hold a proxy's password.
+    """
+    (root / _APT_CONFIGURATION).write_text("\n".join(_KEPT_APT_SETTINGS) + "\n")
+    for path in (root / "etc/hostname", root / "etc/resolv.conf"):
+        if path.is_file() and not path.is_symlink():
+            path.unlink()
 
 
 def _checked(line: str) -> str:

@@ -1,0 +1,110 @@
+"""What is built, and what is refused before anything is."""
+
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from luna_core.errors import BadInput, CommandFailed
+from luna_core.run import run, run_contained
+from luna_core.testing import facts
+from luna_distro_debian import build
+from luna_distro_debian.driver import Debian
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+def image(path: Path, options: dict[str, str], **settings: Any) -> Any:
+    made = facts.image(path, settings={name.replace("_", ".", 1): value for name, value in settings.items()})
+    object.__setattr__(made, "options", options)
+    return made
+
+
+def test_a_build_holds_what_was_asked_for(debian_tree: Path) -> None:
+    installed = dict(Debian().installed_packages(debian_tree))
+    assert installed["luna-test-site"] == "1.0"
+    assert {"systemd-sysv", "openssh-server", "dracut", "locales"} <= installed.keys()
+    assert not list((debian_tree / "usr/share/doc").glob("*/*"))
+    listing = run(["dpkg-query", f"--root={debian_tree}", "--show", "--showformat=${db:Status-Status} ${Package}\n"])
+    assert sorted(installed) == sorted({line.split()[1] for line in listing.splitlines() if line.startswith("inst")})
+
+
+def test_a_build_holds_nothing_of_the_controller(debian_tree: Path) -> None:
+    """Neither how its apt reaches archives, which may take a password, nor its name and resolver."""
+    configured = run(["apt-config", "dump"]).splitlines()
+    own = {line for line in configured if line.startswith(("Acquire::http", "Acquire::Check-"))}
+    held = "".join(path.read_text() for path in (debian_tree / "etc/apt/apt.conf.d").iterdir())
+    assert not [line for line in own if line in held]
+    assert not (debian_tree / "etc/hostname").exists()
+    assert not (debian_tree / "etc/resolv.conf").exists()
+    assert not subprocess.run(["findmnt", "-rn", "-o", "TARGET"], capture_output=True, text=True).stdout.count(
+        str(debian_tree)
+    )
+
+
+def test_the_steps_are_told_and_a_failure_has_the_last_lines(tmp_path: Path) -> None:
+    told: list[str] = []
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with pytest.raises(CommandFailed, match=r"mmdebstrap exited with status .*\n(.*\n)*.*no-such-package"):
+        Debian().build(image(tree, {"release": "bookworm"}), tree, ["no-such-package"], told.append)
+    assert told[0] == "installing bookworm with 1 packages and what they need"
+    assert "running apt-get update" in told
+
+
+def test_trixie_can_be_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = tmp_path / "tree"
+    (tree / "etc/apt/apt.conf.d").mkdir(parents=True)
+    told: list[str] = []
+
+    def simulate(command: Any, tell: Any) -> None:
+        run_contained([command[0], "--simulate", *command[1:-2], tmp_path / "there", *command[-1:]], told.append)
+
+    monkeypatch.setattr(build, "run_contained", simulate)
+    wanted = image(tree, {"release": "trixie"})
+    distro = Debian()
+    distro.build(wanted, tree, distro.boot_packages(wanted), told.append)
+    assert any("linux-image-amd64" in line for line in told), told[-5:]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "said"),
+    [
+        ({"release": "noble"}, {}, "mirror: none was given; Ubuntu needs one"),
+        ({"release": "book worm"}, {}, "release: 'book worm' was given; accepted is a plain word"),
+        ({"release": "--hook-dir=/x"}, {}, "accepted is a plain word"),
+        ({"components": "main,con trib"}, {}, "components: 'main,con trib' was given"),
+        ({}, {"debian_repositories": ("http://x y main",)}, "accepted is a line as in 'deb URL SUITE main'"),
+        ({}, {"debian_repositories": ("deb [signed-by=/no/key] http://x y main",)}, "/no/key does not exist"),
+    ],
+)
+def test_bad_options_are_refused_by_name(tmp_path: Path, options: Any, settings: Any, said: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        Debian().build(image(tmp_path, options, **settings), tmp_path, [], print)
+    assert said in str(refused.value)
+
+
+def test_packages_depend_on_the_release_and_the_settings(tmp_path: Path) -> None:
+    def packages(options: dict[str, str], **settings: Any) -> set[str]:
+        return set(Debian().boot_packages(image(tmp_path, options, **settings)))
+
+    assert "linux-image-amd64" in packages({})
+    assert "linux-image-generic" in packages({"release": "noble"})
+    assert "linux-image-rt-amd64" in packages({"kernel": "linux-image-rt-amd64"})
+    assert "locales" not in packages({})
+    assert "locales" in packages({}, debian_locale="de_DE.UTF-8")
+
+
+def test_kernels_are_sorted_as_debian_sorts_versions(tmp_path: Path) -> None:
+    releases = ["6.1.0-9-amd64", "6.12.0-1-amd64", "6.1.0-50-amd64", "6.12.0~rc1-1-amd64", "6.1.0-50-rt-amd64"]
+    (tmp_path / "boot").mkdir()
+    for release in [*releases, "6.99.0-without-modules"]:
+        (tmp_path / f"boot/vmlinuz-{release}").touch()
+    for release in releases:
+        (tmp_path / f"usr/lib/modules/{release}").mkdir(parents=True)
+    found = [kernel.release for kernel in Debian().kernels(tmp_path)]
+    assert sorted(found) == sorted(releases)
+    for newer, older in pairwise(found):
+        assert run(["dpkg", "--compare-versions", newer, "gt", older]) == ""

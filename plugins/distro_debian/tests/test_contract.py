@@ -1,0 +1,25 @@
+"""The driver keeps to luna's contract, on a tree that it has built itself."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from luna_core.interfaces import Distro
+from luna_core.testing.distro import DistroContract
+from luna_core.types import Image
+from luna_distro_debian.driver import Debian
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+class TestDebian(DistroContract):
+    driver_class = Debian
+
+    @pytest.fixture
+    def tree(self, distro: Distro, debian_tree: Path) -> Path:
+        return debian_tree
+
+    @pytest.fixture
+    def image(self, image: Image, debian_tree: Path) -> Image:
+        return replace(image, distro="debian", path=debian_tree, options={"release": "bookworm"})
