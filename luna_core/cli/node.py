@@ -1,6 +1,6 @@
 """`luna node`: the machines. Where a node name goes, a hostlist may."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -54,10 +54,16 @@ def _selected(luna: "Luna", hostlists: list[str]) -> list[str]:
 @node.command()
 @click.argument("nodes", metavar="HOSTLIST", shell_complete=hostlists)
 @explain_option
+@click.option("--script", type=click.Choice(["boot", "install"]), help="Show the script that one node would get.")
 @output_option
 @pass_luna
-def show(luna: "Luna", nodes: str, explain: bool, output: str) -> None:
+def show(luna: "Luna", nodes: str, explain: bool, script: Literal["boot", "install"] | None, output: str) -> None:
     """Show nodes with everything that they inherit: one by its name, or a list of those of a hostlist."""
+    if script:
+        from luna_core.boot.preview import preview
+
+        click.echo(preview(luna, nodes, script), nl=False)
+        return
     from luna_core.operations.explain import explain as said
     from luna_core.operations.explain import identity_of
 
