@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 APT ?= yes
 PYTEST_ARGS ?=
+DEMO_NODES ?= 4
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -45,9 +46,8 @@ check: lint test ## lint, then test
 man: install ## Write the man pages into build/man
 	$(VENV)/bin/python docs/generate_cli.py --man build/man
 
-demo: ## A virtual cluster on this machine: comes with the next release
-	@echo "There is no demo yet: it comes with luna's next release. The README says what works today." >&2
-	@exit 1
+demo: install ## Boot four virtual machines from the network on this machine (needs root)
+	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --uplink 200
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

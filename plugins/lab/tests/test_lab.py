@@ -69,7 +69,7 @@ def test_links_are_held_to_a_rate_at_every_node_and_at_the_controller(luna_lab: 
 
 @pytest.fixture
 def held_by_another_process() -> "Iterator[subprocess.Popen[str]]":
-    command = [LUNA, "lab", "up", "--name", "test-held", "--ram", "64", "--verbose"]
+    command = [LUNA, "lab", "up", "--name", "test-held", "--ram", "64", "--bare", "--verbose"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert any("node001 SeaBIOS" in line for line in process.stdout)

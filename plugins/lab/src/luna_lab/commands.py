@@ -1,16 +1,24 @@
 """`luna lab`."""
 
+import functools
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from luna_lab import ssh, state
 from luna_lab.events import Event
+
+if TYPE_CHECKING:
+    from luna_lab.controller import Controller
+    from luna_lab.lab import Lab
 
 _name_option = click.option("--lab", "name", metavar="NAME", help="Which lab, where there are several.")
 
@@ -20,21 +28,76 @@ def lab() -> None:
     """A virtual cluster on this machine."""
 
 
+def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a lab is made of."""
+    options = [
+        click.option("--nodes", default=1, show_default=True, help="How many machines."),
+        click.option("--ram", "memory_mb", default=1024, show_default=True, metavar="MB", help="Memory of each."),
+        click.option("--uefi", is_flag=True, help="Machines with UEFI, not with a BIOS."),
+        click.option("--link", "link_mbit", type=int, metavar="MBIT", help="Hold every link to this rate."),
+        click.option(
+            "--uplink", "uplink_mbit", type=int, metavar="MBIT", help="Hold the controller's link to this rate."
+        ),
+        click.option(
+            "--transport",
+            type=click.Choice(["torrent", "http"]),
+            default="torrent",
+            show_default=True,
+            help="How nodes fetch the image; torrent falls back to http by itself.",
+        ),
+        click.option("--name", help="What to call the lab; by default this process's number."),
+    ]
+    return functools.reduce(lambda function, option: option(function), reversed(options), command)
+
+
 @lab.command()
-@click.option("--nodes", default=1, show_default=True, help="How many machines.")
-@click.option("--ram", "memory_mb", default=1024, show_default=True, metavar="MB", help="Memory of each.")
-@click.option("--uefi", is_flag=True, help="Machines with UEFI, not with a BIOS.")
-@click.option("--link", "link_mbit", type=int, metavar="MBIT", help="Hold every link to this rate.")
-@click.option("--name", help="What to call the lab; by default this process's number.")
+@_machine_options
+@click.option("--bare", is_flag=True, help="Without a controller: machines that find nobody to boot from.")
 @click.option("-v", "--verbose", is_flag=True, help="Show everything that the machines say on their consoles.")
-def up(nodes: int, memory_mb: int, uefi: bool, link_mbit: int | None, name: str | None, verbose: bool) -> None:
-    """Make a lab and hold it until Ctrl-C or 'luna lab down'."""
+def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
+    """Make a lab with a controller, power its machines on, and hold it until Ctrl-C or 'luna lab down'."""
     from luna_lab.lab import Lab
 
     def show(event: Event) -> None:
         if verbose or event.text.startswith(("luna:", "the machine")):
             click.echo(f"{event.at_s:7.1f} {event.source} {event.text}")
 
+    with _until_signal() as ended, Lab(**options, listener=show) as made:
+        click.echo(f"lab {made.name}: 'ip netns exec {made.namespace.name} COMMAND' runs a command on its controller")
+        if not bare:
+            controller = _controller(made, transport)
+            controller.serve()
+            words = " ".join(f"{name}={value}" for name, value in controller.environment.items())
+            click.echo(f"luna knows it with: {words}")
+        for machine in made.machines:
+            machine.start()
+        ended.wait()
+
+
+@lab.command()
+@_machine_options
+@click.option("--timeout", "timeout_s", default=1800.0, show_default=True, help="Give up after so many seconds.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the waterfall as a picture too.")
+def demo(transport: str, timeout_s: float, svg: Path | None, **options: Any) -> None:
+    """Boot a virtual cluster from nothing, prove ssh on every node, show where time and bytes went, and clean up."""
+    from luna_lab.demo import demonstrate
+    from luna_lab.lab import Lab
+
+    with Lab(**options) as made:
+        click.echo(f"lab {made.name}: preparing the image; the first time that takes some minutes")
+        controller = _controller(made, transport)
+        controller.serve()
+        demonstrate(made, controller, timeout_s, svg)
+
+
+def _controller(made: "Lab", transport: str) -> "Controller":
+    from luna_lab.controller import Controller
+
+    return Controller(made, disabled_plugins=["torrent"] if transport == "http" else [])
+
+
+@contextmanager
+def _until_signal() -> Iterator[threading.Event]:
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -42,12 +105,7 @@ def up(nodes: int, memory_mb: int, uefi: bool, link_mbit: int | None, name: str 
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    options = {"nodes": nodes, "name": name, "memory_mb": memory_mb, "uefi": uefi, "link_mbit": link_mbit}
-    with Lab(**options, listener=show) as made:  # type: ignore[arg-type]  # each as its parameter says
-        click.echo(f"lab {made.name}: 'ip netns exec {made.namespace.name} COMMAND' runs a command on its controller")
-        for machine in made.machines:
-            machine.start()
-        ended.wait()
+    yield ended
 
 
 @lab.command()

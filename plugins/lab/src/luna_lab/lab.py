@@ -21,8 +21,8 @@ _MOST_NODES = 200
 class Lab:
     """A virtual cluster. As a context manager it is made on entering and removed on leaving.
 
-    `name` is by default this process's number; `link_mbit` holds every link to that rate; `listener` is called with
-    each event, from any thread.
+    `name` is by default this process's number; `link_mbit` holds what each node receives to that rate, `uplink_mbit`
+    what the controller sends (by default to the same); `listener` is called with each event, from any thread.
     """
 
     def __init__(
@@ -33,13 +33,14 @@ class Lab:
         memory_mb: int = 1024,
         uefi: bool = False,
         link_mbit: int | None = None,
+        uplink_mbit: int | None = None,
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         if not 1 <= nodes <= _MOST_NODES:
             raise BadInput(f"lab: {nodes} nodes were asked for; accepted are 1 to {_MOST_NODES}.")
         self.name = name or str(os.getpid())
         self.events = Events(listener)
-        self._link_mbit = link_mbit
+        self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
         self._plans = [_plan(number, memory_mb, uefi) for number in range(1, nodes + 1)]
         self._processes: list[subprocess.Popen[bytes]] = []
         self.machines: Sequence[Machine] = ()
@@ -52,9 +53,9 @@ class Lab:
         self.namespace = self._state.namespace
         self.directory = self._state.directory
         try:
-            ssh.make_key(self.directory)
+            ssh.copy_key(self.directory)
             addresses = (str(CONTROLLER), str(CONTROLLER_IPV6))
-            self.namespace.create(addresses, len(self._plans), self._link_mbit)
+            self.namespace.create(addresses, len(self._plans), *self._limits_mbit)
         except BaseException:
             state.remove(self._state)
             raise

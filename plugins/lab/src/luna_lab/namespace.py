@@ -24,15 +24,15 @@ class Namespace:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def create(self, addresses: Sequence[str], taps: int, link_mbit: int | None) -> None:
+    def create(self, addresses: Sequence[str], taps: int, link_mbit: int | None, uplink_mbit: int | None) -> None:
         """Make it with `br0`, which holds `addresses` (with prefix lengths), and `tap1` to `tapN` on the bridge.
 
-        With `link_mbit`, what arrives at each node and what leaves the controller is held to that rate.
+        What arrives at each node is held to `link_mbit`, what leaves the controller to `uplink_mbit`, where given.
         """
         run(["ip", "netns", "add", self.name])
         run(self.command("ip", "-batch", "-"), stdin="\n".join(_links(addresses, taps)))
-        if link_mbit:
-            limits = [_limit(name, link_mbit) for name in [BRIDGE, *(f"tap{n}" for n in range(1, taps + 1))]]
+        rates = {BRIDGE: uplink_mbit} | {f"tap{number}": link_mbit for number in range(1, taps + 1)}
+        if limits := [_limit(name, rate) for name, rate in rates.items() if rate]:
             run(self.command("tc", "-batch", "-"), stdin="\n".join(limits))
 
     def command(self, *words: str | Path) -> list[str | Path]:

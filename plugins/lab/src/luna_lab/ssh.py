@@ -1,15 +1,30 @@
 """How a lab's nodes are logged in to: with a key of the lab's own, and without asking who they are."""
 
+import fcntl
+import shutil
 from pathlib import Path
 
 from luna_core.run import run
+from luna_lab.tree import CACHE
 
 KEY = "ssh_key"
 
 
-def make_key(directory: Path) -> None:
-    """Make the lab's key pair (ssh-keygen(1))."""
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "luna lab", "-f", directory / KEY])
+def key(cache: Path = CACHE) -> Path:
+    """The private key that the nodes of all labs accept, for labs share their image; its public half is beside it."""
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / KEY
+    with (cache / f"{KEY}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "luna lab", "-f", path])
+    return path
+
+
+def copy_key(directory: Path) -> None:
+    """Put the key pair into a lab's directory."""
+    for path in (key(), key().with_suffix(".pub")):
+        shutil.copy2(path, directory)
 
 
 def command(directory: Path, address: str) -> list[str | Path]:

@@ -61,6 +61,8 @@ def claim(name: str, nodes: Mapping[str, str]) -> LabState:
     state = LabState(name=name, pid=os.getpid(), pid_started=process_started(os.getpid()) or 0, nodes=nodes)
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".", dir=DIRECTORY))
+    # Searchable, since a controller's servers give up root before they open their files.
+    partial.chmod(0o711)
     (partial / _FILE).write_text(json.dumps(asdict(state)))
     try:
         # One step, so that no crash leaves a lab that nobody can find.
