@@ -63,6 +63,11 @@ CORE_SETTINGS = (
     Setting(name="dhcp.shared_networks", default=(), help="Networks on one wire, as in cluster+storage."),
     Setting(name="dns.port", default=53, help="Port of the DNS server on the controller."),
     Setting(name="tftp.directory", default="/var/lib/luna/tftp", help="Directory that TFTP serves boot files from."),
+    Setting(
+        name="image.authorized_keys",
+        default="/root/.ssh/authorized_keys",
+        help="File with the ssh keys that may log in to nodes as root, and to their rescue system while they boot.",
+    ),
     Setting(name="image.initramfs_level", default=19, help="zstd level of an initramfs; every node fetches it alone."),
     Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
     Setting(name="boot.up_port", default=22, help="TCP port on which a booted node answers; 0: don't look."),

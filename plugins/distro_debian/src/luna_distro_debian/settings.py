@@ -1,5 +1,6 @@
 """The settings of Debian images."""
 
+from luna_core.settings import CORE_SETTINGS
 from luna_core.types import Image, Setting
 
 RELEASE = Setting(name="debian.release", default="bookworm", help="Suite that Debian images are built of.")
@@ -9,15 +10,11 @@ REPOSITORIES = Setting(
     name="debian.repositories", default=(), help="Further repositories, as lines of sources.list(5)."
 )
 LOCALE = Setting(name="debian.locale", default="C.UTF-8", help="LANG of Debian images, as in en_US.UTF-8.")
-KEYS = Setting(
-    name="image.authorized_keys",
-    default="/root/.ssh/authorized_keys",
-    help="File with the ssh keys that may log in to nodes as root.",
-)
+KEYS = next(setting for setting in CORE_SETTINGS if setting.name == "image.authorized_keys")
 PASSWORD = Setting(
     name="image.root_password", default="locked", help="`locked`, or a file that holds root's crypt(5) hash."
 )
-ALL = (RELEASE, MIRROR, COMPONENTS, REPOSITORIES, LOCALE, KEYS, PASSWORD)
+ALL = (RELEASE, MIRROR, COMPONENTS, REPOSITORIES, LOCALE, PASSWORD)
 _COMPILED_IN = ("C", "POSIX", "C.UTF-8")
 
 
