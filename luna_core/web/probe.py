@@ -9,7 +9,9 @@ from luna_core.model.boot import BootSession
 from luna_core.web.boot import BootService
 
 INTERVAL_S = 2.0
-CONNECT_TIMEOUT_S = 2.0
+TIMEOUT_S = 2.0
+RESCUE = b"luna-rescue"
+MOST_BANNER_BYTES = 255  # RFC 4253, section 4.2
 AT_ONCE = 32
 log = logging.getLogger("luna.web")
 
@@ -39,8 +41,18 @@ class Probe:
                     log.exception("can't look for nodes that came up")
 
     def _ask(self, session: BootSession, port: int) -> None:
-        try:
-            socket.create_connection((session.address, port), CONNECT_TIMEOUT_S).close()
-        except OSError:
-            return
-        self._service.is_up(session)
+        if _answers(session.address, port):
+            self._service.is_up(session)
+
+
+def _answers(address: str, port: int) -> bool:
+    """Whether the node's own system answers: the rescue system, which ends within moments, says that it is one."""
+    try:
+        with socket.create_connection((address, port), TIMEOUT_S) as connection:
+            connection.settimeout(TIMEOUT_S)
+            try:
+                return RESCUE not in connection.recv(MOST_BANNER_BYTES)
+            except TimeoutError:
+                return True
+    except OSError:
+        return False

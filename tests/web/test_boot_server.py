@@ -256,3 +256,22 @@ def test_plugins_applications_learn_who_asks_by_a_derived_key(server: Any, token
     assert server.service.session_node(key, "127.0.0.1").name == "node001"
     assert server.service.session_node(key, "127.0.0.9") is None
     assert server.service.session_node(token, "127.0.0.1") is None
+
+
+def test_the_rescue_system_is_not_taken_for_the_nodes_own(server: Any, token: str) -> None:
+    from luna_core.operations.configure import set_setting
+    from luna_core.web.probe import Probe
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        declared = server.luna.declared_settings()
+        server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", port), "port")
+        post(f"{server.url}/boot/status", token, {"node": "node001", "phase": "finish", "status": "done"})
+        probe = Probe(server.service)
+        for banner in (b"SSH-2.0-OpenSSH_9.2 luna-rescue\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"):
+            assert session(server).outcome == "installed"
+            connection = listening.accept()[0]
+            connection.sendall(banner)
+            connection.close()
+        probe.close()
+    assert session(server).outcome == "up"
