@@ -139,13 +139,13 @@ class Delivery:
             return
         wait_until(lambda: not _is_alive(pid), f"the seeder of node {machine} to end")
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a process on the controller, with its output in a file called `name`."""
+    def start(self, name: str, command: Sequence[str], machine: int = CONTROLLER) -> None:
+        """Start a process on the controller or a node, with its output in a file called `name`."""
         with (self.directory / f"{name}.log").open("ab") as log:
-            self.processes[name] = self._start(CONTROLLER, command, log, {})
+            self.processes[name] = self._start(machine, command, log, {})
 
     def kill(self, name: str) -> None:
-        """Kill a process of the controller with its children, as a crash would."""
+        """Kill a process that was started by name, with its children, as a crash would."""
         process = self.processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

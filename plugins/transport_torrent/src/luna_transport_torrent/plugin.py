@@ -14,7 +14,7 @@ from luna_core.types import Cluster, Endpoint, Image, ImageVersion, InitrdFile, 
 PORT = Setting(name="torrent.port", default=6881, help="TCP port of the seeder on the controller, and of the nodes.")
 REQUEST_QUEUE = Setting(
     name="torrent.request_queue",
-    default=16,
+    default=8,
     help="Blocks that a peer may ask for ahead: 8 to 16 for 1 GbE, 32 to 64 for 10 GbE.",
 )
 RANK = 10

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from libtorrent import settings_pack
 
 # Small on purpose: what a peer may ask ahead sits unsent in the uploader's socket, and news of new pieces behind it.
-REQUEST_QUEUE = 16
+REQUEST_QUEUE = 8
 
 
 def lan_settings(port: int, request_queue: int = REQUEST_QUEUE) -> "settings_pack":

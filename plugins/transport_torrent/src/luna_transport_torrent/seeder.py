@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ltorrent", description="Offer image versions to nodes over BitTorrent.")
     parser.add_argument("--port", type=int, default=6881, help="TCP port, on all addresses (6881)")
     parser.add_argument(
-        "--request-queue", type=int, default=REQUEST_QUEUE, help="blocks that a node may ask for ahead (16)"
+        "--request-queue", type=int, default=REQUEST_QUEUE, help="blocks that a node may ask for ahead (8)"
     )
     given = parser.parse_args(arguments)
     stopped = threading.Event()
