@@ -22,6 +22,8 @@ NEW_ROOT = "/sysroot"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 30
 _ARGUMENT = re.compile(r"[!-~]+")
+# iPXE has no way to quote.
+_IPXE_OPERATORS = ("||", "&&")
 _BOOT_INTERFACE = "BOOTIF"
 
 
@@ -88,8 +90,11 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
     arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
     arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
     for argument in arguments:
-        if not _ARGUMENT.fullmatch(argument):
-            raise BadInput(f"node {facts.node.name}: kernel argument {argument!r}; accepted is printable ASCII.")
+        if not _ARGUMENT.fullmatch(argument) or argument in _IPXE_OPERATORS or "${" in argument:
+            raise BadInput(
+                f"node {facts.node.name}: kernel argument {argument!r} was given; accepted is printable ASCII without "
+                "what iPXE would take for its own: a word that is || or &&, and ${."
+            )
     return arguments
 
 
@@ -135,7 +140,7 @@ def _phases(facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], i
     yield Phase("setnet", _render("setnet.sh.j2", text=_files(files)))
     inside = _fragments(offers, "chroot", profile["postscript"])
     outside = _fragments(offers, "postscript", None)
-    yield Phase("postscript", outside + (_render("chroot.sh.j2", text=inside) if inside else ""))
+    yield Phase("postscript", "\n".join(filter(None, (outside, inside and _render("chroot.sh.j2", text=inside)))))
     yield Phase("finish", _render("finish.sh.j2", **work))
 
 
@@ -201,7 +206,7 @@ def _member_macs(node: types.Node, bond: types.Interface) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[^ -~]+|\$", " ", text)
+    return re.sub(r"[^ -~]+|[$|&]+", " ", text)
 
 
 def _delimiter(text: str) -> str:

@@ -127,7 +127,7 @@ def waterfall(timelines: Sequence[Timeline], width: int) -> list[str]:
     begin = min(one.opened for one in timelines)
     total_s = max((one.opened - begin).total_seconds() + one.total_s for one in timelines) or 1.0
     title = max(len(one.node) for one in timelines)
-    room = max(20, width - title - 12)
+    room = max(20, width - title - 11 - max(len(one.outcome) for one in timelines))
     letters = _letters(span.phase for one in timelines for span in one.spans)
     lines = [f"{'':{title}} 0 s{'':{room - 9}}{total_s:6.1f} s"]
     for one in timelines:

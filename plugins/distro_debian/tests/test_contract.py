@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from luna_core.interfaces import Distro
+from luna_core.testing import facts
 from luna_core.testing.distro import DistroContract
 from luna_core.types import Image
 from luna_distro_debian.driver import Debian
@@ -21,5 +22,5 @@ class TestDebian(DistroContract):
         return debian_tree
 
     @pytest.fixture
-    def image(self, image: Image, debian_tree: Path) -> Image:
-        return replace(image, distro="debian", path=debian_tree, options={"release": "bookworm"})
+    def image(self, debian_tree: Path) -> Image:
+        return replace(facts.image(debian_tree, distro="debian"), options={"release": "bookworm"})

@@ -1,0 +1,178 @@
+"""What nodes get to run: always a script that a shell takes as it was meant, whatever administrators write."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from luna_core.boot import scripts
+from luna_core.boot.facts import BootFacts, Offers
+from luna_core.errors import BadInput, LunaError
+from luna_core.types import Endpoint, NodeFile, Postscript
+
+URL = "http://10.141.255.254:7050"
+HOSTILE = "'; touch /pwned; echo '$(touch /pwned)`touch /pwned`\"\\ \nEOF\nLUNA_0000000000000000\n${x} || shell"
+Make = Callable[..., BootFacts]
+MakeOffers = Callable[..., Offers]
+STAGES = ("prescript", "partscript", "postscript", "chroot")
+
+
+def phases(script: str) -> Mapping[str, str]:
+    """What the install script writes into the file of each phase."""
+    found = re.findall(r"^cat > /run/luna/phases/(\w+)\.sh <<'(LUNA_\w+)'\n(.*?)^\2$", script, re.DOTALL | re.MULTILINE)
+    return {name: text for name, _, text in found}
+
+
+def shellcheck(text: str) -> str:
+    done = subprocess.run(["shellcheck", "-s", "sh", "-"], input=text, capture_output=True, text=True)
+    return done.stdout
+
+
+def everything(boot_facts: Make, offers: MakeOffers, **profile: Any) -> str:
+    fragments = [Postscript(name=f"of {stage}", stage=stage, text=f"echo {stage}") for stage in STAGES]  # type: ignore[arg-type]
+    files = [NodeFile(path="/etc/hosts", content="127.0.0.1\tlocalhost\n"), NodeFile(path="/etc/x y", content="x")]
+    return scripts.install_script(URL, boot_facts(**profile), offers(*fragments), files)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {},
+        {"root_size": "4G", "numa_policy": "interleave"},
+        {"prescript": "echo before", "postscript": "echo after"},
+        {"root": "disk", "partscript": 'mount /dev/sda1 "$NEWROOT"'},
+    ],
+    ids=lambda profile: "+".join(profile) or "plain",
+)
+def test_every_script_passes_shellcheck(boot_facts: Make, offers: MakeOffers, profile: Mapping[str, str]) -> None:
+    script = everything(boot_facts, offers, **profile)
+    assert shellcheck(script) == ""
+    found = phases(script)
+    assert list(found)[:2] == ["prescript", "partscript"]
+    for name, text in found.items():
+        assert shellcheck(f"#!/bin/sh\nNEWROOT=/sysroot\nexport NEWROOT\n{text}") == "", name
+
+
+def test_phases_come_in_the_promised_order_and_empty_ones_are_left_out(boot_facts: Make, offers: MakeOffers) -> None:
+    called = re.findall(
+        r"^luna_phase (\w+) sh -eu /run/luna/phases/\1\.sh$", everything(boot_facts, offers), re.MULTILINE
+    )
+    assert called == ["prescript", "partscript", "download", "setnet", "postscript", "finish"]
+    plain = phases(scripts.install_script(URL, boot_facts(), offers(), []))
+    assert list(plain) == ["partscript", "download", "setnet", "finish"]
+
+
+@pytest.mark.parametrize("field", ["prescript", "partscript", "postscript"])
+def test_a_site_s_text_reaches_its_phase_unchanged(
+    boot_facts: Make, offers: MakeOffers, tmp_path: Path, field: str
+) -> None:
+    """The script is run by a true shell, with luna's own functions replaced by none."""
+    (tmp_path / "lib").write_text("luna_phase() { :; }\n")
+    script = scripts.install_script(URL, boot_facts(**{field: HOSTILE}), offers(), [])
+    there = script.replace("/run/luna", str(tmp_path))
+    subprocess.run(
+        ["sh"], input=there, text=True, check=True, env={"LUNA_LIB": str(tmp_path / "lib"), "PATH": "/usr/bin:/bin"}
+    )
+    assert HOSTILE in (tmp_path / f"phases/{field}.sh").read_text()
+    assert not Path("/pwned").exists()
+    assert json.loads((tmp_path / "job.json").read_text())["node"] == "node001"
+
+
+def test_files_are_written_as_they_are(boot_facts: Make, offers: MakeOffers, tmp_path: Path) -> None:
+    name = tmp_path / "etc" / "it's $(touch) `odd`"
+    files = [
+        NodeFile(path=str(name), content=HOSTILE + "\n", mode=0o640),
+        NodeFile(path=str(tmp_path / "etc/link"), content="own\n"),
+    ]
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "etc/link").symlink_to(tmp_path / "precious")
+    inside = re.search(
+        r"<<'(LUNA_\w+)'\n(.*)\n\1", phases(everything(boot_facts, lambda *_: offers()))["setnet"], re.DOTALL
+    )
+    assert inside
+    text = phases(scripts.install_script(URL, boot_facts(), offers(), files))["setnet"]
+    written = re.search(r"<<'(LUNA_\w+)'\n(.*)\n\1", text, re.DOTALL)
+    assert written
+    subprocess.run(["sh", "-eu"], input=written[2], text=True, check=True)
+    assert name.read_text() == HOSTILE + "\n"
+    assert name.stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert (tmp_path / "etc/link").read_text() == "own\n"
+
+
+def test_fragments_run_by_rank_and_before_the_site_s_own(boot_facts: Make, offers: MakeOffers) -> None:
+    made = offers(
+        Postscript(name="late", stage="prescript", text="echo late", rank=90),
+        Postscript(name="early", stage="prescript", text="echo early", rank=10),
+    )
+    text = phases(scripts.install_script(URL, boot_facts(prescript="echo own"), made, []))["prescript"]
+    assert re.findall(r"^echo (\w+)", text, re.MULTILINE) == ["early", "late", "own"]
+
+
+@pytest.mark.parametrize("argument", ["a||b", "console=ttyS0,115200n8", "x=$HOME", "a='b'"])
+def test_kernel_arguments_reach_ipxe(boot_facts: Make, offers: MakeOffers, argument: str) -> None:
+    facts = boot_facts()
+    facts = replace(facts, node=replace(facts.node, kernel_arguments=argument))
+    (line,) = (one for one in scripts.boot_script(URL, facts, offers(), "t").splitlines() if one.startswith("kernel"))
+    assert line.endswith(f" quiet {argument} || goto failed")
+
+
+@pytest.mark.parametrize("argument", ["quiet || shell", "a && b", "x=${net0/mac}", "grün", "tab\x01"])
+def test_what_ipxe_would_take_for_its_own_is_refused(boot_facts: Make, offers: MakeOffers, argument: str) -> None:
+    facts = boot_facts()
+    facts = replace(facts, node=replace(facts.node, kernel_arguments=argument))
+    with pytest.raises(BadInput, match="node node001: kernel argument"):
+        scripts.boot_script(URL, facts, offers(), "t")
+
+
+def test_the_menu_holds_no_command_of_others(boot_facts: Make) -> None:
+    menu = scripts.menu_script(
+        URL, query="mac=x", free=[], may_choose=True, reason="seen at ${port} || shell\nreboot && x"
+    )
+    (line,) = (one for one in menu.splitlines() if one.startswith("menu "))
+    assert not re.search(r"[|&]|\$\{port", line)
+    assert "\nreboot" not in menu
+
+
+def test_the_local_disk_is_booted_unless_service_is_asked_for(boot_facts: Make, offers: MakeOffers) -> None:
+    assert "sanboot" in scripts.boot_script(URL, boot_facts(local_boot=True), offers(), "t")
+    in_service = scripts.boot_script(URL, boot_facts(local_boot=True, service=True), offers(), "t")
+    assert "luna.service=1" in in_service
+    assert "sanboot" not in in_service
+
+
+def test_dhcp_takes_the_place_of_addresses(boot_facts: Make, offers: MakeOffers) -> None:
+    fixed = scripts.kernel_arguments(URL, boot_facts(), offers(), "t")
+    assert "luna.ip=10.141.0.1/16" in fixed
+    assert "luna.gateway=10.141.255.254" in fixed
+    dynamic = scripts.kernel_arguments(URL, boot_facts(boot_address="dhcp"), offers(), "t")
+    assert [one for one in dynamic if one.startswith(("luna.ip", "luna.gateway"))] == ["luna.ip=dhcp"]
+
+
+def test_what_a_node_lacks_is_named(boot_facts: Make, offers: MakeOffers) -> None:
+    facts = boot_facts()
+    boot, bmc = facts.node.interfaces
+    for interfaces, said in (
+        ((bmc,), "interface BOOTIF has no MAC; 'luna node change node001 --mac' gives it"),
+        ((replace(boot, addresses=()), bmc), "interface BOOTIF has no address"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            scripts.kernel_arguments(
+                URL, replace(facts, node=replace(facts.node, interfaces=interfaces)), offers(), "t"
+            )
+    with pytest.raises(BadInput, match="root: disk was given without a partscript"):
+        scripts.install_script(URL, boot_facts(root="disk"), offers(), [])
+    torrent = Offers(endpoints=[Endpoint(transport="torrent", url="x")], kernel_arguments=[], postscripts=[])
+    with pytest.raises(LunaError, match="is luna-transport-http active"):
+        scripts.boot_script(URL, facts, torrent, "t")
+
+
+def test_the_token_is_in_the_boot_script_only(boot_facts: Make, offers: MakeOffers) -> None:
+    assert "luna.session=s3cret" in scripts.boot_script(URL, boot_facts(), offers(), "s3cret")
+    assert "session" not in phases(everything(boot_facts, offers)).get("prescript", "")
