@@ -36,6 +36,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("LUNA_NO_PLUGINS", "1")
     monkeypatch.setenv("EDITOR", "false")
+    monkeypatch.setenv("VISUAL", "false")
     for name in ("LUNA_STORE", "LUNA_CONFIG", "LUNA_DEBUG", "LUNA_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,13 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from luna_core.cli.main import COMMANDS, cli
+from luna_core.cli.main import cli
 from luna_core.documents import dump
 from luna_core.model import KINDS
 from luna_core.operations import connect, exchange, history
 
-ELSEWHERE = {"plugin", "serve", "services"}
-"""Commands of other parts, which have tests of their own; `serve` doesn't end."""
+FUZZED = (
+    "apply", "bmcsetup", "cluster", "completion", "diff", "doctor", "export", "group", "history", "network", "node",
+    "osimage", "otherdev", "settings", "store", "switch", "undo",
+)  # fmt: skip
+"""Commands that touch nothing but the store: tests run as root, and others make trees or run daemons."""
+IMAGE_VERBS = {"list", "show", "add", "change"}
+"""Of an osimage; its other verbs work on directories of the machine."""
+WRITES_FILES = {("export", "file"), ("migrate", "target")}
+"""Options that name what is written: they get no hostile values, for those could name any file of the machine."""
 
 HOSTILE = (
     "", " ", "-", "--", "-1", "0", "1", "99999999999999999999", "1e9", "nan", "yes", "edit", "@", "@@", "@-", "@/",
@@ -24,7 +32,7 @@ HOSTILE = (
     "node[", "@all", "@nothing", "@tag:x", "@group:compute", "cluster", "compute", "default", "ipmi", "sw01", "BOOTIF",
     "BMC", "eth0", "10.141.0.1", "10.141.0.0/16", "10.141.0.1/16", "10.150.0.0/33", "fd00::/64", "fd00::1", "::",
     "0.0.0.0/0", "10.141.0.5-10.141.0.9", "10.141.0.9-10.141.0.5", "10.141.0.1-fd00::1", "255.255.255.255",
-    "52:54:00:00:00:01", "52:54:00:00:00:0g", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "../../etc/passwd", "/srv/tree",
+    "52:54:00:00:00:01", "52:54:00:00:00:0g", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "../x", "/nonexistent/tree",
     "a\nb", "a\0b", "\udcff", "é", "💥", "a" * 300, "%s{}$(id)`id`;'\"", "***", "encrypted:x", "{", "[", "null", "1..2",
     "dhcp.server", "node.digits", "http.port", "none", "sqlite:///nonexistent/luna.db", "mongodb://", "x://y",
 )  # fmt: skip
@@ -36,9 +44,9 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
         yield path, command
         return
     context = click.Context(command)
-    for name in COMMANDS if command is cli else command.list_commands(context):
-        found = None if name in ELSEWHERE else command.get_command(context, name)
-        if found is not None:
+    for name in FUZZED if command is cli else command.list_commands(context):
+        found = command.get_command(context, name)
+        if found is not None and (path != ("osimage",) or name in IMAGE_VERBS):
             yield from leaves(found, (*path, name))
 
 
@@ -52,7 +60,11 @@ def vectors(draw: st.DrawFn) -> list[str]:
     value = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20))
     arguments = [param for param in command.params if isinstance(param, click.Argument)]
     words = [draw(value) for param in arguments if param.required or draw(st.booleans())]
-    options = [param for param in command.params if isinstance(param, click.Option)]
+    options = [
+        param
+        for param in command.params
+        if isinstance(param, click.Option) and (command.name, param.name) not in WRITES_FILES
+    ]
     for option in draw(st.lists(st.sampled_from(options), max_size=3)) if options else []:
         words.append(draw(st.sampled_from([*option.opts, *option.secondary_opts])))
         if not option.is_flag:
@@ -68,6 +80,27 @@ def contents() -> tuple[Any, Any]:
     """The whole cluster and its history."""
     with connect() as luna:
         return luna.read(lambda work: (exchange.export(work), history.entries(work)))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths lead nowhere that matters."""
+    directory = tmp_path / "a/b/c"
+    directory.mkdir(parents=True)
+    monkeypatch.chdir(directory)
+
+
+def test_what_is_fuzzed_writes_no_files() -> None:
+    """A new option that names a file to write must be listed before hostile values reach it."""
+    titles = {"FILE", "PATH", "DIRECTORY"}
+    named = {
+        (path[-1], param.name)
+        for path, command in LEAVES
+        for param in command.params
+        if isinstance(param, click.Option) and (param.metavar in titles or isinstance(param.type, click.Path))
+    }
+    assert named - WRITES_FILES == {("apply", "file")}  # which is read
+    assert {path[0] for path, _ in LEAVES} == set(FUZZED)
 
 
 def judge(luna: Callable[..., Any], arguments: list[str], *, input: str = "") -> None:

@@ -103,7 +103,7 @@ def test_texts_come_from_files_standard_input_and_the_editor(
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nsed -i "s/file/edited/" "$1"\ntouch -d "+1 minute" "$1"\n')
     editor.chmod(0o755)
-    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.setenv("VISUAL", str(editor))
     assert cluster("group", "change", "compute", "--prescript", "edit").status == 0
     assert script() == "echo edited\n"
     assert "- echo file" in cluster("diff").out
