@@ -123,8 +123,9 @@ def _fingerprint(tree: Path, dracut_modules: str) -> str:
     digest = hashlib.sha256(f"{tree} {tree.stat().st_mtime_ns} {dracut_modules}".encode())
     core = Path(str(find_spec("luna_core.run").origin)).parent  # type: ignore[union-attr]  # it was imported above
     places = [core / "node", core / "boot", core / "image", *core.parent.glob("plugins/*/src"), core.parent / "dracut"]
-    for path in sorted(path for place in places for path in place.rglob("*") if path.suffix in (".py", ".sh", ".j2")):
-        digest.update(path.read_bytes())
+    for path in sorted(path for place in places for path in place.rglob("*") if path.is_file()):
+        if "__pycache__" not in path.parts and ".egg-info" not in str(path):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,0 +1,102 @@
+"""Two machines without anything on them become nodes of a real controller: PXE, BitTorrent, switch_root, ssh."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from luna_core.run import run
+from luna_lab.controller import Controller
+from luna_lab.demo import Shares, boot_all, boots, prove, shares
+from luna_lab.lab import Lab
+from luna_lab.tree import debian_tree
+
+UPLINK_MBIT = 40
+BOOT_WITHIN_S = 1500.0
+# What a running system writes, and what makes a node of a clone.
+COMPARED = ("usr", "boot", "opt", "srv", "etc/apt", "etc/pam.d", "etc/systemd/system", "var/lib/dpkg", "var/lib/pam")
+LISTING = r"find %s -xdev ! -type d -printf '%%p %%y %%m %%U %%G %%s %%T@ %%n %%l\n' | LC_ALL=C sort"
+FOLDERS = r"find %s -xdev -type d -printf '%%p %%m %%U %%G %%T@\n' | LC_ALL=C sort"
+CONTENTS = "find %s -xdev -type f -print0 | xargs -0 sha256sum | LC_ALL=C sort"
+
+
+@dataclass(frozen=True)
+class Booted:
+    """A lab whose machines are all up, and where their image came from."""
+
+    lab: Lab
+    controller: Controller
+    shares: Shares
+
+
+@pytest.fixture(scope="module")
+def booted() -> Iterator[Booted]:
+    with Lab(nodes=2, memory_mb=1024, uplink_mbit=UPLINK_MBIT) as lab:
+        controller = Controller(lab)
+        controller.serve()
+        boot_all(controller, lab.machines, BOOT_WITHIN_S)
+        yield Booted(lab, controller, shares(controller, [machine.name for machine in lab.machines]))
+
+
+pytestmark = pytest.mark.timeout(2400)
+
+
+def test_each_node_is_itself_and_runs_without_failed_units(booted: Booted) -> None:
+    proofs = [prove(booted.lab, machine) for machine in booted.lab.machines]
+    assert [proof.name for proof in proofs] == ["node001", "node002"]
+    assert len({proof.machine_id for proof in proofs}) == 2
+    for machine in booted.lab.machines:
+        addresses = booted.lab.on_node(machine, "ip -brief address; networkctl --no-legend list")
+        assert str(machine.plan.address) in addresses
+        assert "configured" in addresses, "systemd-networkd must have taken the network over from the initramfs"
+
+
+def test_nodes_fetch_from_each_other_and_all_of_the_image(booted: Booted) -> None:
+    assert booted.shares.peer_bytes > 0
+    size = booted.shares.peer_bytes + booted.shares.server_bytes
+    rows = boots(booted.controller, ["node001", "node002"])
+    assert all(row["outcome"] == "up" for row in rows.values())
+    assert size > 100_000_000
+
+
+@pytest.mark.parametrize("listing", [LISTING, FOLDERS, CONTENTS], ids=["files", "folders", "contents"])
+def test_a_node_holds_exactly_what_the_tree_has(booted: Booted, listing: str) -> None:
+    tree = debian_tree()
+    places = " ".join(place for place in COMPARED if (tree / place).exists())
+    command = listing % places
+    packed = run(["sh", "-c", f"cd {tree} && {command}"])
+    found = booted.lab.on_node(booted.lab.machines[0], f"cd / && {command}", timeout_s=900)
+    assert _lines(found) == _lines(packed)
+
+
+def test_nothing_of_luna_runs_on_a_node(booted: Booted) -> None:
+    said = booted.lab.on_node(booted.lab.machines[1], "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; mount")
+    assert "luna-python" not in said
+    assert "luna_core" not in said
+    assert "/run/luna" not in said
+
+
+def test_the_token_of_a_boot_opens_nothing_afterwards(booted: Booted) -> None:
+    request = (
+        "token=$(tr ' ' '\\n' < /proc/cmdline | sed -n s/luna.session=//p); test -n \"$token\"; "
+        'curl -s -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $token" '
+        "http://10.141.255.254:7050/boot/install?node=node001"
+    )
+    assert booted.lab.on_node(booted.lab.machines[0], request) == "403"
+
+
+def test_the_waterfall_shows_both_boots(booted: Booted, tmp_path: Path) -> None:
+    text = booted.controller.luna("boot", "report", "--svg", str(tmp_path / "boots.svg"))
+    assert "node001" in text
+    assert "download" in text
+    assert (tmp_path / "boots.svg").read_text().startswith("<svg")
+
+
+def test_why_says_that_a_node_is_up(booted: Booted) -> None:
+    assert booted.controller.luna("why", "node001").strip().endswith("is up.")
+
+
+def _lines(listing: str) -> list[str]:
+    """Compiled Python files appear where root runs Python; nothing else may differ."""
+    return [line for line in listing.splitlines() if "__pycache__" not in line]
