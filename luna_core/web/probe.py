@@ -9,7 +9,8 @@ from luna_core.model.boot import BootSession
 from luna_core.web.boot import BootService
 
 INTERVAL_S = 2.0
-TIMEOUT_S = 2.0
+TIMEOUT_S = 5.0
+SSH = 22
 RESCUE = b"luna-rescue"
 MOST_BANNER_BYTES = 255  # RFC 4253, section 4.2
 AT_ONCE = 32
@@ -41,18 +42,18 @@ class Probe:
                     log.exception("can't look for nodes that came up")
 
     def _ask(self, session: BootSession, port: int) -> None:
-        if _answers(session.address, port):
+        if answers(session.address, port):
             self._service.is_up(session)
 
 
-def _answers(address: str, port: int) -> bool:
+def answers(address: str, port: int) -> bool:
     """Whether the node's own system answers: the rescue system, which ends within moments, says that it is one."""
     try:
         with socket.create_connection((address, port), TIMEOUT_S) as connection:
             connection.settimeout(TIMEOUT_S)
-            try:
-                return RESCUE not in connection.recv(MOST_BANNER_BYTES)
-            except TimeoutError:
+            if port != SSH:
                 return True
+            banner = connection.recv(MOST_BANNER_BYTES)
+            return banner.startswith(b"SSH-") and RESCUE not in banner
     except OSError:
         return False

@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -258,20 +259,17 @@ def test_plugins_applications_learn_who_asks_by_a_derived_key(server: Any, token
     assert server.service.session_node(token, "127.0.0.1") is None
 
 
-def test_the_rescue_system_is_not_taken_for_the_nodes_own(server: Any, token: str) -> None:
-    from luna_core.operations.configure import set_setting
-    from luna_core.web.probe import Probe
+def test_the_rescue_system_is_not_taken_for_the_nodes_own(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from luna_core.web import probe
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        declared = server.luna.declared_settings()
-        server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", port), "port")
-        post(f"{server.url}/boot/status", token, {"node": "node001", "phase": "finish", "status": "done"})
-        probe = Probe(server.service)
-        for banner in (b"SSH-2.0-OpenSSH_9.2 luna-rescue\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"):
-            assert session(server).outcome == "installed"
-            connection = listening.accept()[0]
-            connection.sendall(banner)
-            connection.close()
-        probe.close()
-    assert session(server).outcome == "up"
+        monkeypatch.setattr(probe, "SSH", listening.getsockname()[1])
+        banners = {b"SSH-2.0-OpenSSH_9.2 luna-rescue\r\n": False, b"": False, b"SSH-2.0-OpenSSH_9.2\r\n": True}
+        for banner, up in banners.items():
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(probe.answers, "127.0.0.1", listening.getsockname()[1])
+                connection = listening.accept()[0]
+                connection.sendall(banner)
+                connection.close()
+                assert answer.result() is up, banner
+    assert probe.answers("127.0.0.1", 1) is False
