@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 is_shell() {
     local first
-    [[ -f $1 ]] || return 1
+    # Templates are checked as rendered, by tests.
+    [[ -f $1 && $1 != *.j2 ]] || return 1
     [[ $1 == *.sh || $1 == *.bash ]] && return
     IFS= read -r -n 64 first <"$1" 2>/dev/null || true
     [[ $first =~ ^#!.*[/\ ](sh|bash|dash|ash|ksh)( |$) ]]
