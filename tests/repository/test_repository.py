@@ -40,12 +40,6 @@ def test_ci_runs_what_the_readme_says() -> None:
     assert set(named) <= make_targets()
 
 
-def test_make_demo_says_that_it_does_not_exist_yet() -> None:
-    demo = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert demo.returncode != 0
-    assert "next release" in demo.stderr
-
-
 def test_the_version_is_written_in_one_place() -> None:
     metadata = configparser.ConfigParser()
     metadata.read(ROOT / "setup.cfg")
