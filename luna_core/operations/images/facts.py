@@ -39,7 +39,7 @@ def kernel_of(image: types.Image, distro: Distro) -> types.Kernel:
         return chosen
     if not kernels:
         raise BadInput(
-            f"osimage {image.name}: {image.path} has no kernel with its modules; 'lchroot {image.name}' installs one."
+            f"osimage {image.name}: {image.path} has no kernel with its modules; install a kernel package in it."
         )
     accepted = ", ".join(kernel.release for kernel in kernels)
     raise BadInput(f"osimage {image.name}: kernel_version: {image.kernel_version} was given; accepted are {accepted}.")

@@ -154,4 +154,4 @@ def _refuse_precious(luna: Luna, image: OsImage, tree: Path) -> None:
         raise InUse(f"{where} is also the tree of osimage {', '.join(users)}; delete without --tree.")
     if mounted := mount_points(os.fsencode(real)):
         place = os.fsdecode(sorted(mounted)[0])
-        raise BadInput(f"{where} has something mounted at {place}; leave 'lchroot {image.name}', or unmount it.")
+        raise BadInput(f"{where} has something mounted at {place}; unmount it first.")
