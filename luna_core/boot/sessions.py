@@ -15,7 +15,7 @@ from luna_core.errors import LunaError
 from luna_core.model import Node, NodeState
 from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, Outcome
 from luna_core.node.job import derived_key
-from luna_core.operations.work import LAST, Work
+from luna_core.operations.work import LAST, Work, walk_changes
 
 LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
@@ -109,6 +109,14 @@ def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSessi
     """The boots of a node that are kept, newest first."""
     owners = work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
     return work.many(BootSession, [owner.id for owner in owners])
+
+
+def forget_deleted(work: Work) -> None:
+    """Remove the boots and the state of the nodes that this transaction removes."""
+    for before, after in walk_changes(work, Node):
+        if before is not None and after is None:
+            for gone in [*boots(work, before), *work.many(NodeState, [before.id])]:
+                work.remove(gone)
 
 
 def set_state(work: Work, node: Node, state: str, *, detail: str = "") -> None:

@@ -146,6 +146,7 @@ class Luna:
         answer: "Callable[[Work, T], R]",
         what: str,
     ) -> R:
+        from luna_core.boot.sessions import forget_deleted
         from luna_core.operations import clashes, history
         from luna_core.operations.addresses import settle
         from luna_core.operations.integrity import refuse_misfits
@@ -156,6 +157,7 @@ class Luna:
         settle(work)
         refuse_misfits(work)
         work.refuse_dangling()
+        forget_deleted(work)
         answered = answer(work, result)
         changes = work.changes()
         clashes.refuse_twice(changes)

@@ -16,6 +16,7 @@ import pytest
 from luna_core.boot.sessions import boots
 from luna_core.model import Node
 from luna_core.model.boot import BootSession, UnknownMachine
+from luna_core.operations import history
 from luna_core.operations.interfaces import set_mac
 from luna_core.operations.nodes import states
 from luna_core.operations.objects import change
@@ -273,3 +274,13 @@ def test_the_rescue_system_is_not_taken_for_the_nodes_own(server: Any, monkeypat
                 connection.close()
                 assert answer.result() is up, banner
     assert probe.answers("127.0.0.1", 1) is False
+
+
+def test_a_deleted_nodes_boots_go_with_it(server: Any, token: str) -> None:
+    from luna_core.model import NodeState
+    from luna_core.operations.objects import delete
+
+    server.luna.change(lambda work: delete(work, Node, "node001"), "node delete")
+    assert server.luna.read(lambda work: (work.all(NodeState), work.all(BootSession))) == ([], [])
+    assert get(f"{server.url}/boot/install", token, node="node001")[0] == 403
+    assert server.luna.read(lambda work: history.entries(work, limit=1))[0].objects == 1
