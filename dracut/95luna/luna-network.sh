@@ -70,6 +70,11 @@ luna_dhcp() {
     LUNA_AGENT=1 busybox udhcpc -i "$LUNA_INTERFACE" -s /usr/lib/luna/luna-udhcpc.sh -n -t 20 -T 2
 }
 
+# The node's own system calls this card boot0 too. It could not rename a card that is up, as luna leaves it.
+luna_rename() {
+    [ "$1" = boot0 ] || { ip link set "$1" down && ip link set "$1" name boot0; }
+}
+
 # Sets LUNA_INTERFACE, the interface that holds the node's address.
 luna_network() {
     LUNA_MAC=$(getarg luna.mac= | tr 'A-F' 'a-f')
@@ -78,6 +83,8 @@ luna_network() {
         luna_base=bond0
     else
         luna_base=$(luna_card "$LUNA_MAC") || return 1
+        luna_rename "$luna_base" || return 1
+        luna_base=boot0
     fi
     LUNA_INTERFACE=$luna_base
     if luna_vlan=$(getarg luna.vlan=); then

@@ -14,11 +14,9 @@ from luna_core.image.versions import check_version
 Pack = Callable[..., Packed]
 # Each process says before every step that it is about to do it, and waits for a line: it dies exactly there.
 PACK = """
-import signal, sys
+import sys
 from pathlib import Path
 from luna_core.image.pack import Source, pack
-# A test run that a shell put into the background ignores Ctrl-C, and so would this process.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 place = Path(sys.argv[1])
 def step(*what):
     print(*what, flush=True)

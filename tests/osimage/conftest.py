@@ -47,8 +47,7 @@ class Site:
         return outcome
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        # A test run that a shell put into the background ignores Ctrl-C, and so would what it starts.
-        command = ["env", "--default-signal=INT", str(Path(sys.executable).with_name("luna")), *words]
+        command = [str(Path(sys.executable).with_name("luna")), *words]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def python(self, text: str) -> int:
