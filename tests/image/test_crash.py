@@ -34,7 +34,8 @@ from luna_core.node.place import Placer
 from luna_core.node.unpack import Unpacker
 place_file = Placer.file
 def file(placer, entry):
-    print("file", flush=True)
+    sys.stdout.write("file\\n")  # in one piece, for two threads say it
+    sys.stdout.flush()
     sys.stdin.readline()
     place_file(placer, entry)
 Placer.file = file
