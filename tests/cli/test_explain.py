@@ -20,7 +20,7 @@ def test_every_field_of_the_model_is_shown() -> None:
 
 def test_values_and_sources_are_those_of_inheritance(cluster: Luna) -> None:
     for line in (
-        "cluster change --root overlay --osimage compute",
+        "cluster change --root disk --osimage compute",
         "network add fast --network 10.150.0.0/16",
         "group change compute --unset osimage --root tmpfs --tags all",
         "group add gpu --parent compute --kernel-arguments quiet --tags fast",

@@ -48,11 +48,11 @@ def test_filters_choose_nodes(cluster: Luna) -> None:
 
 
 def test_explain_says_where_values_come_from(cluster: Luna) -> None:
-    cluster("cluster", "change", "--root", "overlay")
+    cluster("cluster", "change", "--root", "disk")
     cluster("group", "add", "gpu", "--parent", "compute", "--kernel-arguments", "quiet", "--tags", "fast")
     cluster("node", "change", "node001", "--group", "gpu", "--local-boot", "--tags", "own")
     said = cluster("node", "show", "node001", "--explain", "-o", "json").json
-    assert said["root"] == {"value": "overlay", "from": "cluster cluster"}
+    assert said["root"] == {"value": "disk", "from": "cluster cluster"}
     assert said["osimage"] == {"value": "compute", "from": "group compute"}
     assert said["kernel_arguments"] == {"value": "quiet", "from": "group gpu"}
     assert said["local_boot"] == {"value": True, "from": "node node001"}
