@@ -26,11 +26,12 @@ KINDS = (
     ("plain", "tagged"),
     ("plain", "left", "bridge"),
 )
-# Runs networkd on the files alone until it has done its work, then says what it made of them. The links are veth,
-# which have no MAC of their own making, so they are found by name.
+# Runs networkd on the files alone until it has configured the links asked for, then says what it made of them. They are
+# veth, which have no MAC of their own making, so they are found by name.
 IN_NAMESPACE = """
 mount -t tmpfs none /run
-mkdir -p /run/systemd/netif /run/udev /run/systemd/network
+mkdir -p /run/systemd/netif/links /run/udev /run/systemd/network
+chown -R systemd-network /run/systemd/netif
 mount --bind "$1/etc/systemd/network" /etc/systemd/network
 mount -t sysfs -o ro none /sys
 for link in eth1 eth5; do
@@ -38,8 +39,12 @@ for link in eth1 eth5; do
     ip link set peer-$link up
 done
 SYSTEMD_LOG_TARGET=console SYSTEMD_LOG_LEVEL=info /lib/systemd/systemd-networkd 2>"$1/log" &
-for _ in $(seq 100); do
-    grep -q 'Enumeration completed' "$1/log" && [ "$(ip -6 route show default | wc -l)" -ge "$2" ] && break
+for _ in $(seq 600); do
+    left=0
+    for link in $2; do
+        grep -qs 'ADMIN_STATE=configured' "/run/systemd/netif/links/$(cat "/sys/class/net/$link/ifindex")" || left=1
+    done
+    [ $left = 0 ] && grep -q 'Enumeration completed' "$1/log" && break
     sleep 0.1
 done
 printf '{"addresses": %s, "routes": %s, "routes6": %s}' "$(ip -j address)" "$(ip -j route)" "$(ip -j -6 route)"
@@ -47,9 +52,9 @@ kill $!
 """
 
 
-def networkd_in(root: Path, routes: int) -> Any:
-    """Where it stands when there are so many default routes of IPv6, whose addresses take the longest."""
-    command = ["unshare", "--net", "--mount", "sh", "-c", IN_NAMESPACE, "sh", root, str(routes)]
+def networkd_in(root: Path, *configured: str) -> Any:
+    """Where it stands when it has configured these links."""
+    command = ["unshare", "--net", "--mount", "sh", "-c", IN_NAMESPACE, "sh", root, " ".join(configured)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -60,7 +65,7 @@ def complaints(root: Path) -> list[str]:
 
 def test_networkd_takes_addresses_routes_and_mtu(node: Make, sample: Sample, write: Write) -> None:
     plain = replace(sample["plain"], name="eth5", mac=None)
-    found = networkd_in(write(networkd.files(node(sample["second"], plain))), 1)
+    found = networkd_in(write(networkd.files(node(sample["second"], plain))), "eth1", "eth5")
     by_name = {link["ifname"]: link for link in found["addresses"]}
     held = {name: {f"{a['local']}/{a['prefixlen']}" for a in by_name[name]["addr_info"]} for name in ("eth1", "eth5")}
     assert held["eth1"] >= {"10.9.0.7/16"}
@@ -74,14 +79,14 @@ def test_networkd_takes_addresses_routes_and_mtu(node: Make, sample: Sample, wri
 @pytest.mark.parametrize("kinds", KINDS, ids="+".join)
 def test_networkd_understands_every_line(node: Make, sample: Sample, write: Write, kinds: tuple[str, ...]) -> None:
     root = write(networkd.files(node(*(sample[kind] for kind in kinds))))
-    networkd_in(root, 0)
+    networkd_in(root)
     assert "Enumeration completed" in (root / "log").read_text()
     assert complaints(root) == []
 
 
 def test_the_check_would_see_a_line_that_networkd_ignores(node: Make, sample: Sample, write: Write) -> None:
     root = write(networkd.files(node(replace(sample["plain"], options="[Network]\nFrobnicate=yes"))))
-    networkd_in(root, 0)
+    networkd_in(root)
     assert "Unknown key" in complaints(root)[0]
 
 
