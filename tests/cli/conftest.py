@@ -1,32 +1,15 @@
 """A `luna` that runs in this process, one that is a process of its own, and a cluster to work on."""
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from luna_core.cli.main import run
-
-
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
-
+from luna_core.testing.command_line import Outcome, run_luna
 
 Luna = Callable[..., Outcome]
 
@@ -47,10 +30,7 @@ def luna(state: Path) -> Luna:
     """Runs a command line in this process, given as one text or word by word."""
 
     def call(*words: str, input: str = "") -> Outcome:
-        arguments = shlex.split(words[0]) if len(words) == 1 else words
-        with CliRunner().isolation(input=input) as (out, err, _):
-            status = run(arguments)
-            return Outcome(status, out.getvalue().decode(), err.getvalue().decode())
+        return run_luna(shlex.split(words[0]) if len(words) == 1 else words, input)
 
     return call
 

@@ -1,6 +1,5 @@
-"""A small cluster to try operations on, in a SQLite store of its own, and a MongoDB for what must hold on both."""
+"""A small cluster to try operations on, in a SQLite store of its own."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from luna_core.model import BmcSetup, Cluster, Group, Network, Node, OsImage, StoredObject
 from luna_core.operations import Luna, interfaces, objects
 from luna_core.settings import machine_settings
-from luna_core.testing.mongod import ReplicaSet
 
 Open = Callable[..., Luna]
 
@@ -92,24 +90,3 @@ def cluster(admin: Administrator) -> Administrator:
         admin.interface(Group, group, "BOOTIF", "boot")
         admin.interface(Group, group, "BMC", "ipmi")
     return admin
-
-
-@pytest.fixture(scope="session")
-def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
-    with ReplicaSet(tmp_path_factory.mktemp("mongod")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def new_database(replica_set: ReplicaSet) -> Callable[[], str]:
-    """Gives the URL of another database each time."""
-    numbers = itertools.count()
-    return lambda: replica_set.url(f"operations{next(numbers)}")
-
-
-@pytest.fixture(params=["sqlite", "mongodb"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new store of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'luna.db'}"
-    return str(request.getfixturevalue("new_database")())

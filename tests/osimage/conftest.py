@@ -1,6 +1,5 @@
 """Images of an operating system of a few files, handled by the command line as an administrator does."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,22 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from luna_core.cli.main import run
 from luna_core.operations import connect
-
-
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
+from luna_core.testing.command_line import Outcome, run_luna
 
 
 @dataclass(frozen=True)
@@ -36,9 +22,7 @@ class Site:
     state: Path
 
     def __call__(self, line: str, *more: str) -> Outcome:
-        with CliRunner().isolation() as (out, err, _):
-            status = run([*line.split(), *more])
-            return Outcome(status, out.getvalue().decode(), err.getvalue().decode())
+        return run_luna([*line.split(), *more])
 
     def done(self, line: str, *more: str) -> Outcome:
         """For what must succeed."""
