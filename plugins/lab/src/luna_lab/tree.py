@@ -11,6 +11,8 @@ CACHE = Path("/var/cache/luna-lab")
 PACKAGES = (
     *("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "linux-image-cloud-amd64"),
     *("dracut", "curl", "ca-certificates", "zstd", "busybox-static"),
+    # For nodes with disks.
+    *("fdisk", "grub2-common", "grub-pc-bin"),
 )
 
 
