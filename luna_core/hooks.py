@@ -15,6 +15,7 @@ import pluggy
 from luna_core import hookspecs
 from luna_core.contract import checked, why_refused
 from luna_core.errors import LunaError, PluginError
+from luna_core.interfaces import NodeNames
 from luna_core.plugins import PluginRecord, Plugins, explain
 from luna_core.types import (
     Answer,
@@ -29,6 +30,7 @@ from luna_core.types import (
     ImageVersion,
     InitrdFile,
     KernelArgument,
+    Machine,
     Node,
     Postscript,
     PowerState,
@@ -118,9 +120,12 @@ class Hooks:
         """Let every transport stop offering a version. Raises PluginError."""
         self._tell("luna_transport_withdraw", stop=True, version=version)
 
-    def luna_discover(self, macs: Sequence[str]) -> list[Answer[Sighting]]:
-        """Where the MACs were seen; conflicts are the caller's to weigh."""
-        return self._gather("luna_discover", Sighting, macs=macs)
+    def luna_discover(
+        self, macs: Sequence[str], machine: Machine | None = None, nodes: NodeNames | None = None
+    ) -> list[Answer[Sighting]]:
+        """Where the MACs were seen; conflicts are the caller's to weigh. Without `nodes` no node is known."""
+        asked = machine or Machine(macs=tuple(macs))
+        return self._gather("luna_discover", Sighting, macs=macs, machine=asked, nodes=nodes or NodeNames())
 
     def luna_node_identified(self, node: Node, sighting: Sighting) -> None:
         """Tell of a machine that was given its name."""

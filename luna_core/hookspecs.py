@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pluggy
 
+from luna_core.interfaces import NodeNames
 from luna_core.types import (
     Check,
     Cluster,
@@ -29,6 +30,7 @@ from luna_core.types import (
     ImageVersion,
     InitrdFile,
     KernelArgument,
+    Machine,
     Node,
     Postscript,
     PowerState,
@@ -153,8 +155,12 @@ def luna_transport_withdraw(version: ImageVersion) -> None:
 
 
 @hookspec
-def luna_discover(macs: Sequence[str]) -> Iterable[Sighting]:
-    """Say where these MACs (lower case, colons) were seen; luna weighs conflicts. An exception leaves them out.
+def luna_discover(macs: Sequence[str], machine: Machine, nodes: NodeNames) -> Iterable[Sighting]:
+    """Say where these MACs (lower case, colons) were seen, and which node belongs there; an exception leaves them out.
+
+    Every boot asks, so answer from what is at hand, within milliseconds. Take only the arguments that you need:
+    `machine` is what the machine says of itself, `nodes` finds nodes by what the store knows. Luna weighs the answers
+    by the setting discovery.rank; one that is old or unsure names no node.
 
     Example:
         return [Sighting(mac=mac, place="rack 3 slot 7", node="node037") for mac in macs if mac in inventory]

@@ -309,6 +309,37 @@ class NetworkService(ABC):
         """
 
 
+class NodeNames:
+    """Finds nodes by what the store knows of them. No driver: `luna_discover` is given one, this class knows no node.
+
+    Each question costs one look at an index, however many nodes there are.
+    """
+
+    def with_mac(self, mac: str) -> str | None:
+        """The name of the node that has this MAC (lower case, colons) on any interface, or None.
+
+        Example:
+            return self._by_mac.get(mac)
+        """
+        return None
+
+    def with_serial(self, serial: str) -> str | None:
+        """The name of the node with this SMBIOS serial number, or None.
+
+        Example:
+            return self._by_serial.get(serial)
+        """
+        return None
+
+    def with_asset_tag(self, asset_tag: str) -> str | None:
+        """The name of the node with this SMBIOS asset tag, or None.
+
+        Example:
+            return self._by_asset_tag.get(asset_tag)
+        """
+        return None
+
+
 DRIVERS: Mapping[str, type[Distro] | type[PowerDriver] | type[Store] | type[NetworkService]] = {
     "luna.distro": Distro,
     "luna.bmc": PowerDriver,

@@ -143,6 +143,26 @@ class Node:
         return tuple(sorted(self.cluster.frontend_addresses, key=distance))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine that asks who it is. All of this is what it says itself, so anybody could claim it.
+
+    `macs` are lower case with colons, that of the card it boots from first; serial, asset tag, vendor and product come
+    from its SMBIOS tables (DMTF DSP0134). `chosen_node` and `chosen_group` are what somebody chose in its boot menu.
+    `settings` are the cluster's, the plugins' included.
+    """
+
+    macs: tuple[str, ...]
+    address: str = ""
+    serial: str = ""
+    asset_tag: str = ""
+    vendor: str = ""
+    product: str = ""
+    chosen_node: str = ""
+    chosen_group: str = ""
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+
+
 # -------------------------------------------------------------------------------------------------------- answers
 
 
@@ -237,13 +257,15 @@ class Endpoint:
 class Sighting:
     """A MAC seen somewhere.
 
-    `place` is for people (`switch sw01 port Gi1/0/7`); `node` is the node that belongs there, if the plugin knows;
-    `age_s` says how old the knowledge is; `confidence` runs from 0 (a guess) to 1 (certain).
+    `place` is for people (`switch sw01 port Gi1/0/7`); `node` is the node that belongs there, if the plugin knows, or
+    `group` a group of which any free node will do; `age_s` says how old the knowledge is; `confidence` runs from 0 (a
+    guess) to 1 (certain).
     """
 
     mac: str
     place: str
     node: str | None = None
+    group: str | None = None
     age_s: float = 0.0
     confidence: float = 1.0
 

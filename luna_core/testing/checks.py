@@ -27,6 +27,7 @@ before = set(sys.modules)
 import_module_of(PluginRecord(name="probe", kind=sys.argv[1], origin=sys.argv[2]))
 print(*set(sys.modules) - before)
 """
+MACS = ["52:54:00:00:00:01"]
 
 
 def it_loads(subject: Subject) -> Iterator[str]:
@@ -159,7 +160,7 @@ def _questions(subject: Subject, directory: Path) -> Mapping[str, Callable[[], o
         "luna_checks": hooks.luna_checks,
         "luna_image_packages": lambda: hooks.luna_image_packages(image),
         "luna_initrd_files": lambda: hooks.luna_initrd_files(image),
-        "luna_discover": lambda: hooks.luna_discover(["52:54:00:00:00:01"]),
+        "luna_discover": lambda: hooks.luna_discover(MACS, facts.machine(MACS, settings=settings)),
         "luna_kernel_arguments": lambda: hooks.luna_kernel_arguments(image, node),
         "luna_postscripts": lambda: hooks.luna_postscripts(image, node),
         "luna_services": lambda: hooks.luna_services(node.cluster),

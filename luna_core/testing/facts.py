@@ -1,7 +1,7 @@
 """Facts of a small cluster to call hooks and drivers with. `dataclasses.replace` makes others of them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from luna_core.types import (
     ImageVersion,
     Interface,
     InterfaceAddress,
+    Machine,
     Network,
     NetworkPlan,
     Node,
@@ -106,6 +107,19 @@ def node(*, settings: Mapping[str, SettingValue] | None = None) -> Node:
         switch="sw01",
         switch_port="1",
         rack="r01",
+    )
+
+
+def machine(macs: Sequence[str], *, settings: Mapping[str, SettingValue] | None = None) -> Machine:
+    """A machine with these cards and with SMBIOS tables, in whose boot menu nothing was chosen."""
+    return Machine(
+        macs=tuple(macs),
+        address="10.141.128.1",
+        serial="SN-0001",
+        asset_tag="A-0001",
+        vendor="Example",
+        product="Server 1",
+        settings=settings or {},
     )
 
 

@@ -151,6 +151,8 @@ def arguments(name: str, tmp_path: Path) -> dict[str, object]:
         "node": facts.node(),
         "cluster": facts.cluster(),
         "macs": ["52:54:00:00:00:01"],
+        "machine": facts.machine(["52:54:00:00:00:01"]),
+        "nodes": interfaces.NodeNames(),
         "sighting": sighting,
         "old": "unknown",
         "new": "up",

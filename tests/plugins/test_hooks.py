@@ -9,6 +9,7 @@ import pytest
 from luna_core.errors import LunaError, PluginError
 from luna_core.hooks import Hooks
 from luna_core.testing import facts
+from luna_core.testing.fakes.node_names import FakeNodeNames
 from luna_core.types import ImageVersion, PowerState, Sighting
 
 Call = Callable[[Hooks], object]
@@ -203,6 +204,19 @@ class TestAnswers:
         )
         (answer,) = site.hooks().luna_kernel_arguments(IMAGE, NODE)
         assert (answer.value.key, answer.value.value) == ("node001", "compute")
+
+    def test_a_plugin_gets_the_facts_that_it_names_and_no_others(self, installed: Callable[..., Hooks]) -> None:
+        hooks = installed(
+            old="@hookimpl\ndef luna_discover(macs): return [t.Sighting(mac=macs[0], place='old')]",
+            new="@hookimpl\ndef luna_discover(nodes, machine):\n"
+            "    return [t.Sighting(mac='y', place=machine.serial, node=nodes.with_mac('y'))]",
+        )
+        machine = facts.machine(["x"])
+        answers = hooks.luna_discover(["x"], machine, FakeNodeNames(macs={"y": "node001"}))
+        assert [(one.value.mac, one.value.place, one.value.node) for one in answers] == [
+            ("y", machine.serial, "node001"),
+            ("x", "old", None),
+        ]
 
 
 class TestSharedNames:
