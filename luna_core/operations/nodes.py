@@ -136,6 +136,13 @@ def select(work: Work, text: str) -> list[Node]:
     return [work.get(Node, name) for name in names]
 
 
+def select_all(work: Work, texts: Sequence[str]) -> list[Node]:
+    """The nodes that are in every one of these hostlists, in natural order; raises NotFound."""
+    first, *others = [select(work, text) for text in texts]
+    wanted = {node.id for node in first}.intersection(*({node.id for node in nodes} for nodes in others))
+    return [node for node in first if node.id in wanted]
+
+
 def states(work: Work) -> dict[str, str]:
     """The boot state of every node that ever had one, by the node's id."""
     return {one.id: one.state for one in work.all(NodeState)}
