@@ -296,7 +296,8 @@ class Postscript:
 class Service:
     """A long-running foreground process that `luna serve` supervises. It stops on SIGTERM.
 
-    `reload_signal` is sent when its configuration changed; without one it is restarted.
+    `reload_signal` is sent when its configuration changed; without one it is restarted. Without a `user` a plugin's
+    service runs as luna's own unprivileged user, where there is one, and a DHCP or DNS driver's as root.
     """
 
     name: str

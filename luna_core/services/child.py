@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from luna_core.services.undertaker import Undertaker
+from luna_core.services.user import identity
 from luna_core.types import Service
 
 _LAST_WORDS_S = 1.0
@@ -160,7 +161,7 @@ async def _start(service: Service) -> tuple[asyncio.subprocess.Process, asyncio.
 def _environment(service: Service) -> Mapping[str, str]:
     # Whether luna is ready is not for a service to tell.
     inherited = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
-    return {**inherited, **service.environment}
+    return {**inherited, **(identity(service.user) if service.user else {}), **service.environment}
 
 
 def _credentials(user: str | None) -> dict[str, Any]:

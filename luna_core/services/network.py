@@ -1,6 +1,6 @@
 """The DHCP and DNS servers that the cluster's settings choose, and where their files are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,11 @@ class Refreshed:
 
 
 class NetworkServices:
-    """Brings the servers' files up to date, again and again; remembers what each server runs and has read."""
+    """Brings the files of these kinds of servers up to date, again and again; remembers what each runs and has read."""
 
-    def __init__(self, settings: MachineSettings) -> None:
+    def __init__(self, settings: MachineSettings, kinds: Collection[str] = (DHCP, DNS)) -> None:
         self._settings = settings
+        self._kinds = kinds
         self._services: dict[str, Sequence[Service]] = {}
         self._generations: dict[str, Path] = {}
 
@@ -57,7 +58,7 @@ class NetworkServices:
         reloaded: set[str] = set()
         problems = []
         try:
-            servers = list(network_servers(plan.cluster, self._settings))
+            servers = [one for one in network_servers(plan.cluster, self._settings) if one.kind in self._kinds]
         except LunaError as error:
             return self._refreshed(set(), [str(error)])
         self._services = {one.kind: self._services.get(one.kind, ()) for one in servers}

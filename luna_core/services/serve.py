@@ -1,34 +1,39 @@
 """`luna serve`: DHCP, DNS and the plugins' services under one supervisor, kept in step with the store."""
 
 import asyncio
-import fcntl
-import json
 import signal
 import sys
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from luna_core.errors import LunaError
+from luna_core.errors import BadInput
 from luna_core.services.boot_binaries import install_boot_files
-from luna_core.services.network import NetworkServices
+from luna_core.services.network import DHCP, DNS, NetworkServices
 from luna_core.services.regenerate import Watch
+from luna_core.services.status import alone
 from luna_core.services.supervisor import Supervisor, say
 from luna_core.services.systemd import notify
+from luna_core.services.user import chosen_user
 from luna_core.settings import MachineSettings
 from luna_core.types import Cluster, NetworkPlan, Service
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
 
-STATUS_FILE = "serve.json"
-LOCK_FILE = "serve.lock"
 BOOT_SERVER = Service(name="lweb", command=(sys.executable, "-m", "luna_core.web"))
 
 
+def part_names(hooks: "Hooks", cluster: Cluster) -> list[str]:
+    """The parts that can run on their own, as in `luna serve --only NAME`: dhcp, dns and each service beside them."""
+    return [DHCP, DNS, BOOT_SERVER.name, *(answer.value.name for answer in hooks.luna_services(cluster))]
+
+
 class Server:
-    """All that `luna serve` runs. `plan` and `newest` (which changes when the store does) are asked in a thread."""
+    """What `luna serve` runs: everything, or `only` one part.
+
+    `plan` and `newest` (which changes when the store does) are asked in a thread.
+    """
 
     def __init__(
         self,
@@ -37,24 +42,42 @@ class Server:
         *,
         plan: Callable[[], NetworkPlan],
         newest: Callable[[], Hashable],
+        only: str | None = None,
     ) -> None:
         self._settings = settings
         self._hooks = hooks
         self._plan = plan
         self._newest = newest
-        self._network = NetworkServices(settings)
+        self._only = only
+        self._network = NetworkServices(settings, [kind for kind in (DHCP, DNS) if self._is_wanted(kind)])
+        self._user: str | None = None
+        self._why_root = ""
         self._missing: list[str] = []
+        self._problems: list[str] = []
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP refreshes at once. Raises LunaError if another one runs already."""
-        self._settings.state_directory.mkdir(parents=True, exist_ok=True)
-        with _alone(self._settings.state_directory / LOCK_FILE):
-            supervisor = Supervisor(self._settings.state_directory / STATUS_FILE)
+        """Serve until SIGTERM or SIGINT; SIGHUP refreshes at once.
+
+        Raises LunaError if another one runs already, BadInput if there is no part of that name.
+        """
+        if self._only is not None:
+            self._refuse_unknown(self._only)
+        with alone(self._settings.state_directory, self._only) as status_file:
+            self._user, self._why_root = chosen_user(self._settings)
+            supervisor = Supervisor(status_file)
             try:
                 await self._until_stopped(supervisor)
             finally:
                 notify("STOPPING=1")
                 await supervisor.stop()
+
+    def _refuse_unknown(self, part: str) -> None:
+        names = part_names(self._hooks, self._plan().cluster)
+        if part not in names:
+            raise BadInput(f"--only: {part!r} was given; accepted are {', '.join(names)}.")
+
+    def _is_wanted(self, part: str) -> bool:
+        return self._only in (None, part)
 
     async def _until_stopped(self, supervisor: Supervisor) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -82,19 +105,25 @@ class Server:
 
     async def _refresh(self, supervisor: Supervisor) -> None:
         plan = await asyncio.to_thread(self._plan)
-        self._install_boot_files(plan.cluster)
+        if self._is_wanted(DHCP):
+            self._install_boot_files(plan.cluster)
         network = await asyncio.to_thread(self._network.refresh, plan)
         beside, failures = await asyncio.to_thread(self._services_beside, plan.cluster)
         problems = [*network.problems, *failures]
         for problem in problems:
-            say(f"luna: {problem}")
+            if problem not in self._problems:
+                say(f"luna: {problem}")
+        self._problems = problems
         await supervisor.apply([*beside, *network.services], network.reloaded, problems)
         notify("READY=1")
 
     def _services_beside(self, cluster: Cluster) -> tuple[list[Service], list[str]]:
-        services = [BOOT_SERVER, *(answer.value for answer in self._hooks.luna_services(cluster))]
-        failures = [one for one in self._hooks.failures if one.hook == "luna_services"]
-        return services, [f"plugin {one.plugin}: {one.reason}" for one in failures]
+        every = [BOOT_SERVER, *(answer.value for answer in self._hooks.luna_services(cluster))]
+        services = [replace(one, user=one.user or self._user) for one in every if self._is_wanted(one.name)]
+        failures = [f"plugin {one.plugin}: {one.reason}" for one in self._hooks.failures if one.hook == "luna_services"]
+        if self._why_root and services:
+            failures.append(self._why_root)
+        return services, failures
 
     def _install_boot_files(self, cluster: Cluster) -> None:
         try:
@@ -104,27 +133,3 @@ class Server:
         if missing != self._missing:
             self._missing = missing
             say(f"luna: boot files that are missing in the setting tftp.directory: {', '.join(missing) or 'none'}")
-
-
-def read_status(settings: MachineSettings) -> dict[str, Any]:
-    """What the running `luna serve` wrote of itself: `pid`, `problems`, `services`. Raises LunaError if none runs."""
-    directory = settings.state_directory
-    try:
-        with _alone(directory / LOCK_FILE):
-            pass
-    except LunaError:
-        document: dict[str, Any] = json.loads((directory / STATUS_FILE).read_text())
-        return document
-    except OSError as error:
-        raise LunaError(f"luna serve does not run on this machine: {error}.") from error
-    raise LunaError("luna serve does not run on this machine.")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LunaError(f"luna serve runs already; it holds {path}.") from None
-        yield

@@ -26,6 +26,8 @@ class Supervisor:
         self._running: dict[str, tuple[Child, asyncio.Task[None]]] = {}
         self._problems: tuple[str, ...] = ()
         self._undertaker = Undertaker()
+        # The last one's would be taken for this one's.
+        self._write_status()
 
     async def apply(self, services: Sequence[Service], reloaded: Collection[str], problems: Sequence[str]) -> None:
         """Make these the services that run: start new ones, stop those that are gone, restart those that differ.

@@ -59,12 +59,13 @@ def luna_transport_withdraw(version: ImageVersion) -> None:
 
 @hookimpl
 def luna_services(cluster: Cluster) -> Iterable[Service]:
-    """The file server; it may run as any user."""
+    """The file server."""
     port = str(cluster.settings.get(PORT.name, PORT.default))
     server = str(cluster.settings.get(SERVER.name, SERVER.default))
     public = machine_settings().public_directory
     command = (sys.executable, "-m", "luna_transport_http.serve", "--port", port, "--server", server, str(public))
-    return [Service(name="files", command=command)]
+    # Root becomes nobody, who has fewer rights than luna's own user: that one can read the key of all secrets.
+    return [Service(name="files", command=command, user="root" if os.geteuid() == 0 else None)]
 
 
 def _offered(version: ImageVersion) -> Path:
