@@ -14,6 +14,8 @@ done
 
 luna_read_arguments() {
     mkdir -p /run/luna
+    # Scripts of the site and what they say may hold what no user of the installed system is to read.
+    chmod 700 /run/luna
     LUNA_URL=$(getarg luna.url=)
     LUNA_URL=${LUNA_URL%/}
     LUNA_NODE=$(getarg luna.node=)
@@ -45,28 +47,46 @@ luna_clock() {
     fi
 }
 
-# A controller that refuses the session has forgotten it; only another boot gets a new one. Nobody's rescue session is
-# cut off for that.
+# The session may be over, and the controller may have another image by now: a boot from the beginning asks for all of
+# it. Nobody's rescue session is cut off for that.
+luna_boot_again() {
+    luna_log "$1: only a new boot can help"
+    set -- /dev/pts/[0-9]*
+    [ ! -e "$1" ] || return 0
+    reboot
+}
+
+# A controller that refuses the session has forgotten it, which may be the fault of the network for a moment.
 luna_refused() {
     luna_log "the controller refuses this boot session"
     luna_refusals=$((luna_refusals + 1))
-    set -- /dev/pts/[0-9]*
-    if [ "$luna_refusals" -ge 3 ] && [ ! -e "$1" ]; then
-        luna_log "booting again for a new session"
-        reboot
-    fi
+    [ "$luna_refusals" -lt 3 ] || luna_boot_again "refused $luna_refusals times"
 }
 
 luna_fetch() {
-    luna_answer=$(luna_request --max-time 60 --output /run/luna/install.sh --write-out '%{http_code}' \
+    luna_answer=$(luna_request --max-time 60 --output /run/luna/answer --write-out '%{http_code}' \
         "$LUNA_URL/boot/install?node=$LUNA_NODE")
     case $?:$luna_answer in
-        0:200) luna_refusals=0 && return ;;
+        0:200) luna_refusals=0 && luna_take_script && return ;;
         0:401 | 0:403) luna_refused ;;
-        0:*) luna_log "the controller has no install script: HTTP $luna_answer, $(head -n 1 /run/luna/install.sh)" ;;
+        0:*) luna_log "the controller has no install script: HTTP $luna_answer, $(head -n 1 /run/luna/answer)" ;;
         *) luna_log "the controller can't be reached at $LUNA_URL" ;;
     esac
     return 1
+}
+
+# Another script than the one that failed gets all the attempts that a new boot would get.
+luna_take_script() {
+    [ "$(cat /run/luna/install.sh 2> /dev/null)" = "$(cat /run/luna/answer)" ] || rm -f /run/luna/attempts
+    mv /run/luna/answer /run/luna/install.sh
+}
+
+# The controller knows by this that the node lives while a script takes its time, and keeps the session.
+luna_stay_known() {
+    # shellcheck disable=SC2016 # this is for the other shell
+    LUNA_AGENT=1 sh -c '. "$LUNA_LIB"; while sleep 20; do
+        luna_request --max-time 10 --output /dev/null --data "{}" "$LUNA_URL/boot/progress"
+    done' 2> /dev/null &
 }
 
 # What dracut and the kernel would otherwise stumble over with nobody left to tell.
@@ -84,27 +104,49 @@ luna_end_everything() {
 
 luna_run_script() {
     rm -f /run/luna/failure-reported
-    LUNA_AGENT=1 LUNA_ATTEMPT=1 sh /run/luna/install.sh > /run/luna/install.log 2>&1 || return
+    LUNA_AGENT=1 LUNA_ATTEMPT=1 sh /run/luna/install.sh > /run/luna/install.log 2>&1 < /dev/null || return
     luna_check_root >> /run/luna/install.log
 }
 
 luna_attempt() {
     [ -n "$luna_clock_is_right" ] || ! luna_clock || luna_clock_is_right=yes
+    luna_send_reports
     luna_fetch || return 1
     luna_log "running the install script"
-    luna_run_script && return 0
-    luna_status=$?
-    luna_log "the install script failed with exit status $luna_status"
+    : > /run/luna/running
+    if luna_run_script; then
+        rm /run/luna/running
+    else
+        luna_attempt_failed "$?"
+    fi
+}
+
+luna_attempt_failed() {
+    rm -f /run/luna/running
+    luna_log "the install script failed with exit status $1"
     tail -n 20 /run/luna/install.log > /dev/console
     luna_end LUNA_ATTEMPT=1
-    [ -e /run/luna/failure-reported ] || luna_report install failed "$luna_status" /run/luna/install.log
+    [ -e /run/luna/failure-reported ] || luna_report install failed "$1" /run/luna/install.log
     umount --recursive --lazy "$NEWROOT" 2> /dev/null
     return 1
 }
 
+# Counts attempts in a file, for a script that kills everything kills the agent too, and dracut starts another.
+luna_pause() {
+    read -r luna_attempts 2> /dev/null < /run/luna/attempts || luna_attempts=0
+    luna_attempts=$((luna_attempts + 1))
+    echo "$luna_attempts" > /run/luna/attempts
+    luna_most=$(getarg luna.attempts=) || luna_most=12
+    [ "$luna_most" = 0 ] || [ "$luna_attempts" -lt "$luna_most" ] ||
+        luna_boot_again "$luna_attempts attempts have failed"
+    luna_delay_s=300
+    [ "$luna_attempts" -gt 6 ] || luna_delay_s=$((5 * (1 << (luna_attempts - 1))))
+    luna_log "trying again in $luna_delay_s s"
+    sleep "$luna_delay_s"
+}
+
 luna_refusals=0
 luna_clock_is_right=
-luna_delay_s=5
 luna_read_arguments
 luna_end_everything
 luna_console_shell
@@ -112,15 +154,19 @@ until luna_network; do
     sleep 5
 done
 luna_sshd
+luna_stay_known
 if getargbool 0 luna.service; then
-    luna_log "service mode: nothing is installed"
+    luna_log "service mode: nothing is installed; 'luna node change $LUNA_NODE --no-service' and 'reboot' here end it"
+    luna_report service started
     while :; do sleep 86400; done
 fi
+if [ -e /run/luna/running ]; then
+    luna_attempt_failed 137 || luna_pause
+fi
 until luna_attempt; do
-    luna_log "trying again in $luna_delay_s s"
-    sleep "$luna_delay_s"
-    luna_delay_s=$((luna_delay_s * 2))
-    [ "$luna_delay_s" -le 300 ] || luna_delay_s=300
+    luna_pause
 done
 luna_end_everything
+# The logs stay for whoever asks why the node is as it is.
+(cd /run/luna && rm -rf phases reports install.sh answer job.json session curl ssh_host_key)
 luna_log "switching to the installed system"

@@ -16,18 +16,39 @@ luna_request() {
     curl --config /run/luna/curl "$@"
 }
 
-# luna_report PHASE STATUS [EXIT_STATUS [LOG]]: tells the controller; STATUS is started, done or failed. The last lines
-# of the file LOG go along. An unreachable controller fails no installation, so this always succeeds.
+# luna_report PHASE STATUS [EXIT_STATUS [LOG]]: tells the controller; STATUS is started, done or failed. The end of the
+# file LOG goes along. An unreachable controller fails no installation, so this always succeeds: what could not be told
+# is told later, by the next report or the next attempt.
 luna_report() {
-    read -r luna_uptime _ < /proc/uptime
     luna_log "$1 $2${3:+ with exit status $3}"
-    : > /run/luna/last-lines
-    [ -z "${4:-}" ] || tail -n 20 "$4" > /run/luna/last-lines
+    mkdir -p /run/luna/reports /run/luna/status
+    echo "$2" > "/run/luna/status/$1"
     [ "$2" != failed ] || : > /run/luna/failure-reported
-    luna_request --max-time 20 --retry 2 --output /dev/null "$LUNA_URL/boot/status" \
-        --data-urlencode "node=$LUNA_NODE" --data-urlencode "phase=$1" --data-urlencode "status=$2" \
-        --data-urlencode "exit_status=${3:-}" --data-urlencode "uptime_s=$luna_uptime" \
-        --data-urlencode log@/run/luna/last-lines || :
+    read -r luna_uptime _ < /proc/uptime
+    # Read in the order of their names.
+    luna_entry=/run/luna/reports/$(printf '%012.2f' "$luna_uptime")
+    while [ -e "$luna_entry" ]; do luna_entry=$luna_entry+; done
+    {
+        printf 'data-urlencode = "%s"\n' "node=$LUNA_NODE" "phase=$1" "status=$2" "exit_status=${3:-}" \
+            "uptime_s=$luna_uptime"
+        [ -z "${4:-}" ] || printf 'data-urlencode = "log@%s.log"\n' "$luna_entry"
+    } > "$luna_entry.new"
+    [ -z "${4:-}" ] || luna_tail "$4" > "$luna_entry.log"
+    mv "$luna_entry.new" "$luna_entry"
+    luna_send_reports
+}
+
+# luna_send_reports: tells the controller what it has not been told yet. What it refuses is dropped: nobody asks for the
+# reports of a boot that is over.
+luna_send_reports() {
+    for luna_entry in /run/luna/reports/*; do
+        case $luna_entry in *.log | *.new | *'*') continue ;; esac
+        read -r luna_uptime _ < /proc/uptime
+        luna_answer=$(luna_request --max-time 20 --output /dev/null --write-out '%{http_code}' \
+            --config "$luna_entry" --data-urlencode "sent_uptime_s=$luna_uptime" "$LUNA_URL/boot/status") || :
+        case $luna_answer in 000 | 5*) return 0 ;; esac
+        rm -f "$luna_entry" "$luna_entry.log"
+    done
 }
 
 # luna_phase PHASE COMMAND...: runs the command as a phase of the installation, its output in /run/luna/PHASE.log, and
@@ -36,14 +57,55 @@ luna_phase() {
     luna_phase=$1
     shift
     luna_report "$luna_phase" started
-    if "$@" > "/run/luna/$luna_phase.log" 2>&1; then
+    if luna_logged "/run/luna/$luna_phase.log" "$@"; then
         luna_report "$luna_phase" "done"
     else
-        set -- $?
-        luna_report "$luna_phase" failed "$1" "/run/luna/$luna_phase.log"
-        cat /run/luna/last-lines
-        return "$1"
+        luna_failed "$luna_phase" "$?"
     fi
+}
+
+# luna_failed PHASE EXIT_STATUS: reports a failure with the end of the phase's log, shows that, and returns the status.
+luna_failed() {
+    luna_report "$1" failed "$2" "/run/luna/$1.log"
+    luna_tail "/run/luna/$1.log"
+    return "$2"
+}
+
+# luna_logged LOG COMMAND...: runs the command without input and keeps the end of its output; returns its exit status.
+luna_logged() {
+    luna_output=$1
+    shift
+    rm -f "$luna_output.pipe"
+    mkfifo "$luna_output.pipe"
+    luna_keep "$luna_output" < "$luna_output.pipe" &
+    luna_keeper=$!
+    luna_status=0
+    "$@" < /dev/null > "$luna_output.pipe" 2>&1 || luna_status=$?
+    # What the command leaves running may hold the pipe open for ever; all that the command itself said is read by then.
+    luna_rounds=0
+    while kill -0 "$luna_keeper" 2> /dev/null && [ "$luna_rounds" -lt 50 ]; do
+        luna_rounds=$((luna_rounds + 1))
+        sleep 0.1
+    done
+    return "$luna_status"
+}
+
+# luna_keep FILE: the last megabytes of standard input, in FILE and what came before it in FILE.old. The files are in
+# memory, which a script that talks without end must not fill.
+luna_keep() {
+    rm -f "$1.old"
+    : > "$1"
+    while dd bs=512 count=2048 oflag=append conv=notrunc of="$1" 2> "$1.read"; do
+        read -r luna_blocks _ < "$1.read"
+        [ "$luna_blocks" != 0+0 ] || break
+        [ "$(wc -c < "$1")" -lt 1000000 ] || mv "$1" "$1.old"
+    done
+    rm -f "$1.read"
+}
+
+# luna_tail FILE: its last lines, not more than a report may hold.
+luna_tail() {
+    cat "$1.old" "$1" 2> /dev/null | tail -n 20 | tail -c 8000
 }
 
 # luna_end PATTERN [NAME]: ends every process in whose first environment the extended regular expression is found, or

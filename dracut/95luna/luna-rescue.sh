@@ -13,6 +13,8 @@ luna_sshd() {
     luna_daemon=$(command -v sshd) || { luna_log "no ssh: the image has no sshd" && return; }
     # Where sshd's unprivileged half lives: Debian, RHEL 8, RHEL 9 and later.
     mkdir -p /run/sshd /var/empty/sshd /usr/share/empty.sshd
+    # Asked to replace a key, ssh-keygen would wait for an answer.
+    rm -f /run/luna/ssh_host_key
     for luna_type in ed25519 ecdsa; do
         # FIPS mode refuses the first.
         ssh-keygen -q -t "$luna_type" -N '' -f /run/luna/ssh_host_key && break

@@ -32,7 +32,7 @@ installkernel() {
 luna_install_programs() {
     inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mountpoint mv readlink rm rmdir sed setsid sh sleep sort stat sync tail \
-        tar tee touch tr true umount uname wc
+        tar tee timeout touch tr true umount uname wc
     inst_multiple -o blkid blockdev busybox dmesg gzip ipmitool less lsblk mkfs.ext4 mkfs.vfat mkfs.xfs mkswap ps \
         sfdisk swapon wipefs
     # glibc loads these at run time, so that no list of dependencies names them.
