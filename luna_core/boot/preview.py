@@ -4,7 +4,7 @@ from typing import Literal
 
 from luna_core.boot import scripts
 from luna_core.boot.facts import ask_plugins, boot_facts
-from luna_core.drivers import load
+from luna_core.boot.system import own_system
 from luna_core.model import Node
 from luna_core.operations import Luna
 
@@ -23,6 +23,4 @@ def preview(luna: Luna, name: str, script: Literal["boot", "install"]) -> str:
     url = f"http://{host}:{values['http.port']}"
     if script == "boot":
         return scripts.boot_script(url, facts, offers, MASKED)
-    distro = load("luna.distro", facts.image.distro, luna.settings)
-    files = [*scripts.identity_files(facts), *distro.network_files(facts.node, facts.image.path)]
-    return scripts.install_script(url, facts, offers, files)
+    return scripts.install_script(url, facts, offers, *own_system(facts, luna.settings))

@@ -21,6 +21,7 @@ LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
 MOST_EVENTS = 1000
 LAST_PHASE = "finish"
+LOCAL_PHASE = "local"
 
 
 class Refused(LunaError):
@@ -90,6 +91,13 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
     else:
         set_state(work, work.by_id(Node, session.node), outcome, detail=event.phase if outcome == "failed" else "")
     return changed
+
+
+def record_local(work: Work, session: BootSession) -> None:
+    """The node was sent to its own disk, so that its session is over; what remains is to see it come up."""
+    event = BootEvent(time=now(), phase=LOCAL_PHASE, status="done")
+    work.put(session.changed(outcome="installed", events=(event,)))
+    set_state(work, work.by_id(Node, session.node), "installed", detail=LOCAL_PHASE)
 
 
 def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from luna_core.model.boot import BootEvent, BootSession
 
 FIRMWARE = "kernel"
 SYSTEM = "system"
+SERVICE = "service"
 SLOW = 1.5
 SLOW_S = 5.0
 LAST_LINES = 20
@@ -102,12 +103,14 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
     """In words what a boot waits for, failed at, or ended with."""
     now = at or datetime.now(UTC)
     silent_s = (now - datetime.fromisoformat(session.touched)).total_seconds()
-    what = f"{session.name} began to boot {session.image} version {session.version} at {session.opened}"
+    image = f"{session.image} version {session.version}" if session.image else "from its own disk"
+    what = f"{session.name} began to boot {image} at {session.opened}"
     failed = next((event for event in reversed(session.events) if event.status == "failed"), None)
     if session.outcome == "up":
         return f"{what} and is up."
     if session.outcome == "installed":
-        return f"{what}; it is installed and its own system is starting, but it does not answer on ssh yet."
+        installed = "it is installed and " if session.image else ""
+        return f"{what}; {installed}its own system is starting, but it does not answer on ssh yet."
     if session.outcome == "abandoned":
         return f"{what}, but began again before it had finished."
     if session.outcome == "failed" and failed:
@@ -116,6 +119,11 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
     if not session.events:
         return f"{what} and got kernel and initramfs; nothing was heard of it for {silent_s:.0f} s."
     last = session.events[-1]
+    if last.phase == SERVICE:
+        return (
+            f"{what} and stays in service mode, with ssh. 'luna node change {session.name} --no-service' and then "
+            "'reboot' on the node end that."
+        )
     doing = f"is in {last.phase}" if last.status == "started" else f"finished {last.phase}"
     return f"{what} and {doing}; it was last heard of {silent_s:.0f} s ago."
 

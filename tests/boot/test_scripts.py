@@ -36,7 +36,7 @@ def shellcheck(text: str) -> str:
 def everything(boot_facts: Make, offers: MakeOffers, **profile: Any) -> str:
     fragments = [Postscript(name=f"of {stage}", stage=stage, text=f"echo {stage}") for stage in STAGES]  # type: ignore[arg-type]
     files = [NodeFile(path="/etc/hosts", content="127.0.0.1\tlocalhost\n"), NodeFile(path="/etc/x y", content="x")]
-    return scripts.install_script(URL, boot_facts(**profile), offers(*fragments), files)
+    return scripts.install_script(URL, boot_facts(**profile), offers(*fragments), files, "grub-install /dev/sda")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,14 @@ def test_phases_come_in_the_promised_order_and_empty_ones_are_left_out(boot_fact
     assert called == ["prescript", "partscript", "download", "setnet", "postscript", "finish"]
     plain = phases(scripts.install_script(URL, boot_facts(), offers(), []))
     assert list(plain) == ["partscript", "download", "setnet", "finish"]
+
+
+def test_a_root_on_disk_gets_its_mounts_and_then_the_boot_loader(boot_facts: Make, offers: MakeOffers) -> None:
+    found = phases(everything(boot_facts, offers, root="disk", partscript="true"))
+    assert list(found)[-3:] == ["postscript", "bootloader", "finish"]
+    assert "grub-install" in found["bootloader"]
+    assert "etc/fstab" in found["postscript"]
+    assert "etc/fstab" not in phases(everything(boot_facts, offers))["postscript"]
 
 
 @pytest.mark.parametrize("field", ["prescript", "partscript", "postscript"])

@@ -126,6 +126,7 @@ def test_progress_is_what_the_node_said_last(session: MakeSession, whole: Sequen
             {"reports": [("download", "started", 1.0)], "outcome": "booting"},
             "is in download; it was last heard of 9 s ago",
         ),
+        ({"reports": [("service", "started", 1.0)], "outcome": "booting"}, "'luna node change node001 --no-service'"),
     ],
 )
 def test_a_boot_is_explained_in_words(session: MakeSession, arguments: dict[str, Any], said: str) -> None:

@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from luna_core.boot.sessions import boots
+from luna_core.boot.why import why
 from luna_core.model import Node
 from luna_core.model.boot import BootSession, UnknownMachine
 from luna_core.operations import history
@@ -87,6 +88,8 @@ def test_service_mode_and_local_boot_are_told_to_the_node(server: Any) -> None:
     server.neighbours["127.0.0.1"] = FIRST
     server.luna.change(lambda work: change(work, Node, "node001", {"local_boot": True}), "local")
     assert "sanboot" in discover(server, FIRST)[1]
+    assert "began to boot from its own disk" in why(server.luna, "node001")
+    assert [one.name for one in server.service.installed()] == ["node001"], "to be seen when it comes up"
     server.luna.change(lambda work: change(work, Node, "node001", {"service": True}), "service")
     script = discover(server, FIRST)[1]
     assert "luna.service=1" in script

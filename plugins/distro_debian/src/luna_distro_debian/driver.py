@@ -5,7 +5,7 @@ from pathlib import Path
 
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
-from luna_distro_debian import ifupdown, netplan, networkd, settings, tree
+from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, tree
 from luna_distro_debian.build import build_tree, is_ubuntu
 from luna_distro_debian.names import resolv_conf
 
@@ -70,6 +70,10 @@ class Debian(Distro):
     def grab_excludes(self) -> Sequence[str]:
         """What a running machine has that an image must not."""
         return ("/var/log/*", "/var/lib/systemd/*", "/etc/systemd/network/*-luna*", "/etc/fstab", "/swapfile")
+
+    def boot_loader_script(self, node: Node, root: Path) -> str:
+        """GRUB, if the tree has it."""
+        return grub.install_script(node, root)
 
     def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:
         """What dpkg has as installed."""
