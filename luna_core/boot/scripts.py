@@ -55,11 +55,16 @@ def boot_script(url: str, facts: BootFacts, offers: Offers, token: str) -> str:
         name=facts.node.name,
         image=facts.image.name,
         version=facts.version.number,
-        local_boot=bool(facts.profile["local_boot"]) and not facts.profile["service"],
+        local_boot=boots_locally(facts),
         kernel_url=files + facts.manifest.kernel.name,
         initramfs_url=files + facts.manifest.initramfs.name,
         arguments=" ".join(kernel_arguments(url, facts, offers, token)),
     )
+
+
+def boots_locally(facts: BootFacts) -> bool:
+    """Whether the node is sent to its own disk, of which luna only sees whether it comes up."""
+    return bool(facts.profile["local_boot"]) and not facts.profile["service"]
 
 
 def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> list[str]:
@@ -99,11 +104,15 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
 
 
 def install_script(
-    url: str, facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], timeout_s: int = 60
+    url: str, facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], boot_loader: str = ""
 ) -> str:
-    """The installation as phases. `files` are what the distribution's network and luna's identity of the node need."""
+    """The installation as phases. `files` are what the distribution's network and luna's identity of the node need.
+
+    `boot_loader` is the distribution's script that makes a root on disk boot by itself.
+    """
     in_memory = facts.profile["root"] != "disk"
-    phases = [phase for phase in _phases(facts, offers, files, in_memory) if phase.text]
+    loader = boot_loader and not in_memory and _render("chroot.sh.j2", text=boot_loader)
+    phases = [phase for phase in _phases(facts, offers, files, loader or "", in_memory) if phase.text]
     return _render(
         "install.sh.j2",
         node=facts.node.name,
@@ -129,7 +138,9 @@ def identity_files(facts: BootFacts) -> list[types.NodeFile]:
     ]
 
 
-def _phases(facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], in_memory: bool) -> Iterable[Phase]:
+def _phases(
+    facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], loader: str, in_memory: bool
+) -> Iterable[Phase]:
     profile = facts.profile
     directory = WORK_MEMORY if in_memory else WORK_DISK
     work = {"directory": directory, "in_memory": in_memory, "pid_file": f"{directory}/seeder.pid"}
@@ -139,8 +150,10 @@ def _phases(facts: BootFacts, offers: Offers, files: Sequence[types.NodeFile], i
     yield Phase("download", _render("download.sh.j2", size_bytes=size_bytes, **work))
     yield Phase("setnet", _render("setnet.sh.j2", text=_files(files)))
     inside = _fragments(offers, "chroot", profile["postscript"])
-    outside = _fragments(offers, "postscript", None)
+    mounts = "" if in_memory else _render("fstab.sh.j2")
+    outside = "\n".join(filter(None, (mounts, _fragments(offers, "postscript", None))))
     yield Phase("postscript", "\n".join(filter(None, (outside, inside and _render("chroot.sh.j2", text=inside)))))
+    yield Phase("bootloader", loader)
     yield Phase("finish", _render("finish.sh.j2", **work))
 
 

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 from luna_core import types
 from luna_core.boot import identify, scripts, sessions
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
+from luna_core.boot.system import own_system
 from luna_core.errors import BadInput
 from luna_core.model import Node, NodeState
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
 from luna_core.operations.resolve import Resolver
-from luna_core.types import NodeFile, SettingValue
+from luna_core.types import SettingValue
 from luna_core.web.commit import GroupCommit
 from luna_core.web.neighbours import neighbour_mac
 
@@ -67,7 +68,7 @@ class BootService:
         session = self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
         facts = self._facts(session.node)
         offers = ask_plugins(self.hooks, facts)
-        script = scripts.install_script(url, facts, offers, self._files(facts))
+        script = scripts.install_script(url, facts, offers, *own_system(facts, self.luna.settings))
         self.commits.run(
             lambda work: self._event(work, session, BootEvent(time=sessions.now(), phase="script", status="done"))
         )
@@ -105,15 +106,19 @@ class BootService:
             "version": facts.version.number,
             "manifest_sha256": facts.version.manifest_sha256,
         }
+        local = scripts.boots_locally(facts)
         scripts.boot_script(url, facts, offers, "")  # what can't be rendered must not open a session
         address = self._boot_address(facts, machine)
 
         def open_one(work: Work) -> sessions.Opened:
             identify.forget_unknown(work, machine)
-            return sessions.open_session(work, work.by_id(Node, node.id), address, version)
+            opened = sessions.open_session(work, work.by_id(Node, node.id), address, {} if local else version)
+            if local:
+                sessions.record_local(work, opened.session)
+            return opened
 
         opened = self.commits.run(open_one)
-        self._tell(node.id, facts.node.state, "booting")
+        self._tell(node.id, facts.node.state, "installed" if local else "booting")
         return scripts.boot_script(url, facts, offers, opened.token)
 
     def _boot_address(self, facts: BootFacts, machine: identify.Machine) -> str:
@@ -138,13 +143,6 @@ class BootService:
     def _facts(self, node_id: str) -> BootFacts:
         values = self._settings()
         return self.luna.read(lambda work: boot_facts(work, values, work.by_id(Node, node_id), self.versions))
-
-    def _files(self, facts: BootFacts) -> list[NodeFile]:
-        from luna_core.drivers import load
-
-        distro = load("luna.distro", facts.image.distro, self.luna.settings)
-        files = scripts.identity_files(facts)
-        return [*files, *distro.network_files(facts.node, facts.image.path)]
 
     def _settings(self) -> dict[str, SettingValue]:
         return self.luna.read(lambda work: settings(work, self._declared))
