@@ -1,0 +1,1 @@
+"""Unknown machines become nodes of a group."""

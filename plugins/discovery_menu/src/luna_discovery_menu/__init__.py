@@ -1,0 +1,1 @@
+"""Machines named at their boot menu."""
