@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Core] = {
     "osimage": Core("luna_core.cli.osimage:osimage", "Operating system trees that nodes boot."),
     "otherdev": Core("luna_core.cli.devices:otherdev", "Devices that only need a name and addresses."),
     "plugin": Core("luna_core.cli.plugin:plugin", "Installed plugins and drivers."),
+    "power": Core("luna_core.cli.power:power", "Switch nodes on and off, and ask their BMCs."),
     "serve": Core("luna_core.cli.serve:serve", "Run every part of the controller."),
     "services": Core("luna_core.cli.services:services", "Files of DHCP, DNS and hosts."),
     "settings": Core("luna_core.cli.settings:settings", "Settings of the cluster and of plugins."),
