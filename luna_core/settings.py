@@ -71,7 +71,37 @@ CORE_SETTINGS = (
     Setting(name="image.initramfs_level", default=19, help="zstd level of an initramfs; every node fetches it alone."),
     Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
     Setting(name="boot.up_port", default=22, help="TCP port on which a booted node answers; 0: don't look."),
+    Setting(
+        name="boot.attempts",
+        default=12,
+        help="After how many failed installations in a row a node boots anew, from its firmware on; 0: never.",
+    ),
+    Setting(
+        name="boot.script_timeout_s",
+        default=3600,
+        help="After how many seconds a script of an installation is ended and has failed; 0: never.",
+    ),
     Setting(name="boot.menu_naming", default=True, help="Whether the boot menu may name machines after free nodes."),
+    Setting(
+        name="discovery.rank",
+        default=("mac", "switchport", "smbios", "menu", "group"),
+        help="Plugins that may name a machine, the one that counts most first; any others come last.",
+    ),
+    Setting(
+        name="discovery.max_age_seconds",
+        default=900,
+        help="A machine that was last seen somewhere longer ago is not named by that.",
+    ),
+    Setting(
+        name="discovery.min_confidence",
+        default=0.5,
+        help="A machine is not named by what its finder is less sure of, from 0 (a guess) to 1 (certain).",
+    ),
+    Setting(
+        name="discovery.growing_groups",
+        default=(),
+        help="Groups that get a new node when a machine is to become their next free one and there is none.",
+    ),
     Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
     Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),
     Setting(name="boot.arm64_file", default="snponly-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),

@@ -60,14 +60,14 @@ luna_phase() {
     if luna_logged "/run/luna/$luna_phase.log" "$@"; then
         luna_report "$luna_phase" "done"
     else
-        luna_failed "$luna_phase" "$?"
+        luna_failed "$luna_phase" "$?" "/run/luna/$luna_phase.log"
     fi
 }
 
-# luna_failed PHASE EXIT_STATUS: reports a failure with the end of the phase's log, shows that, and returns the status.
+# luna_failed PHASE EXIT_STATUS LOG: reports a failure with the end of the log, shows that, and returns the status.
 luna_failed() {
-    luna_report "$1" failed "$2" "/run/luna/$1.log"
-    luna_tail "/run/luna/$1.log"
+    luna_report "$1" failed "$2" "$3"
+    luna_tail "$3"
     return "$2"
 }
 

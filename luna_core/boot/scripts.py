@@ -19,6 +19,7 @@ from luna_core.errors import BadInput
 WORK_MEMORY = "/run/luna/work"
 WORK_DISK = "/sysroot/.luna"
 NEW_ROOT = "/sysroot"
+PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 30
 _ARGUMENT = re.compile(r"[!-~]+")
@@ -29,10 +30,24 @@ _BOOT_INTERFACE = "BOOTIF"
 
 @dataclass(frozen=True)
 class Phase:
-    """One step of the installation: a name that reports carry, and a shell script."""
+    """One step of the installation: a name that reports carry, shell scripts, then others that run in the new root.
+
+    Each script is a file and a process of its own: what one does to its shell, an early `exit` included, is its own.
+    """
 
     name: str
-    text: str
+    outside: Sequence[str]
+    inside: Sequence[str] = ()
+
+    def files(self) -> Mapping[str, str]:
+        """The scripts by file name, without those that run in the new root."""
+        inside = [f"{PHASES}/{name}" for name in self.inner_files()]
+        outside = [*self.outside, *([_render("chroot.sh.j2", scripts=inside)] if inside else [])]
+        return {f"{self.name}-{number}.sh": text for number, text in enumerate(outside, 1)}
+
+    def inner_files(self) -> Mapping[str, str]:
+        """The scripts that run in the new root, by file name."""
+        return {f"{self.name}-inside-{number}.sh": text for number, text in enumerate(self.inside, 1)}
 
 
 def entry_script(url: str) -> str:
@@ -92,6 +107,8 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
         )
     if facts.profile["service"]:
         arguments.append("luna.service=1")
+    if attempts := facts.node.cluster.settings.get("boot.attempts"):
+        arguments.append(f"luna.attempts={attempts}")
     arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
     arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
     for argument in arguments:
@@ -111,8 +128,8 @@ def install_script(
     `boot_loader` is the distribution's script that makes a root on disk boot by itself.
     """
     in_memory = facts.profile["root"] != "disk"
-    loader = boot_loader and not in_memory and _render("chroot.sh.j2", text=boot_loader)
-    phases = [phase for phase in _phases(facts, offers, files, loader or "", in_memory) if phase.text]
+    loader = "" if in_memory else boot_loader
+    phases = [one for one in _phases(facts, offers, files, loader, in_memory) if one.outside or one.inside]
     return _render(
         "install.sh.j2",
         node=facts.node.name,
@@ -120,6 +137,8 @@ def install_script(
         version=facts.version.number,
         job=json.dumps(_job(url, facts, offers, in_memory), indent=1),
         phases=phases,
+        directory=PHASES,
+        timeout_s=facts.node.cluster.settings.get("boot.script_timeout_s", 3600),
     )
 
 
@@ -147,14 +166,12 @@ def _phases(
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
     yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
     size_bytes = facts.manifest.size_bytes + SPARE_BYTES
-    yield Phase("download", _render("download.sh.j2", size_bytes=size_bytes, **work))
-    yield Phase("setnet", _render("setnet.sh.j2", text=_files(files)))
-    inside = _fragments(offers, "chroot", profile["postscript"])
-    mounts = "" if in_memory else _render("fstab.sh.j2")
-    outside = "\n".join(filter(None, (mounts, _fragments(offers, "postscript", None))))
-    yield Phase("postscript", "\n".join(filter(None, (outside, inside and _render("chroot.sh.j2", text=inside)))))
-    yield Phase("bootloader", loader)
-    yield Phase("finish", _render("finish.sh.j2", **work))
+    yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
+    yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
+    outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
+    yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
+    yield Phase("bootloader", (), [loader] if loader else ())
+    yield Phase("finish", [_render("finish.sh.j2", **work)])
 
 
 def _partscript(facts: BootFacts) -> str:
@@ -167,14 +184,14 @@ def _partscript(facts: BootFacts) -> str:
     return _render("root-tmpfs.sh.j2", size=size, numa_policy=profile["numa_policy"])
 
 
-def _fragments(offers: Offers, stage: str, own: object) -> str:
+def _fragments(offers: Offers, stage: str, own: object) -> list[str]:
     """The plugins' fragments of a stage, then the site's own script."""
     texts = [
         f"# {one.name}\n{one.text}"
         for one in sorted(offers.postscripts, key=lambda one: one.rank)
         if one.stage == stage
     ]
-    return "\n".join([*texts, str(own)] if own else texts)
+    return [*texts, str(own)] if own else texts
 
 
 def _files(files: Sequence[types.NodeFile]) -> str:
@@ -189,6 +206,8 @@ def _job(url: str, facts: BootFacts, offers: Offers, in_memory: bool) -> Mapping
     return {
         "node": facts.node.name,
         "report_url": f"{url}/boot/progress",
+        "report_command": ["sh", "-c", '. "$LUNA_LIB"; luna_report "$@"', "luna_report"],
+        "private_url": f"{url}/boot/private",
         "token_file": "/run/luna/session",
         "manifest_sha256": facts.version.manifest_sha256,
         "root": NEW_ROOT,
