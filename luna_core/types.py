@@ -144,6 +144,31 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Switch:
+    """An Ethernet switch and how to ask it over SNMP. The secrets never appear in its repr.
+
+    `port_numbers` says what a bare number of a port means: its ifIndex, its bridge port, or either.
+    """
+
+    name: str
+    addresses: tuple[IPAddress, ...] = ()
+    macs: tuple[str, ...] = ()
+    snmp_version: Literal["1", "2c", "3"] = "2c"
+    community: str = field(default="", repr=False)
+    user: str = ""
+    auth_protocol: str | None = None
+    auth_password: str = field(default="", repr=False)
+    privacy_protocol: str | None = None
+    privacy_password: str = field(default="", repr=False)
+    context: str = ""
+    snmp_port: int = 161
+    timeout_s: float = 2.0
+    vlans: tuple[int, ...] = ()
+    port_numbers: Literal["either", "ifindex", "bridge"] = "either"
+    uplinks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """A machine that asks who it is. All of this is what it says itself, so anybody could claim it.
 

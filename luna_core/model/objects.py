@@ -24,6 +24,7 @@ from luna_core.model.fields import (
     SecretText,
     Sha256,
     Text,
+    Vlan,
     Word,
 )
 from luna_core.model.profile import InterfaceSpec, Profile, Tagged
@@ -241,6 +242,15 @@ class Switch(Device):
     auth_password: SecretText | None = Field(None, description="SNMP v3 authentication password.")
     privacy_protocol: Literal["DES", "AES", "AES192", "AES256"] | None = Field(None, description="SNMP v3 privacy.")
     privacy_password: SecretText | None = Field(None, description="SNMP v3 privacy password.")
+    context: Word | None = Field(None, description="SNMP v3 context, where the switch has several.")
+    snmp_port: int = Field(161, ge=1, le=65535, description="UDP port of its SNMP agent.")
+    timeout_s: float = Field(2.0, ge=0.1, le=60, description="Seconds to wait for each answer, before asking again.")
+    vlans: tuple[Vlan, ...] = Field(
+        (), description="VLANs that it must be asked for one by one (Cisco), if it doesn't list them itself."
+    )
+    port_numbers: Literal["either", "ifindex", "bridge"] = Field(
+        "either", description="What a bare number of a port means; with either, one that fits two ports names neither."
+    )
     uplinks: tuple[Word, ...] = Field((), description="Ports that lead to other switches, never to a node.")
     rack: Word | None = Field(None, description="Rack that it is in.")
 
