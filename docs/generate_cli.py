@@ -12,6 +12,7 @@ import click
 
 from luna_core import __version__
 from luna_core.cli.main import COMMANDS, cli
+from luna_core.cli.verbs import Verbs
 
 PAGE = Path(__file__).parent / "reference/cli.md"
 HEAD = """\
@@ -33,11 +34,16 @@ def contexts() -> Iterator[click.Context]:
 def _below(context: click.Context) -> Iterator[click.Context]:
     yield context
     if isinstance(context.command, click.Group):
-        own = sorted(COMMANDS) if context.command is cli else context.command.list_commands(context)
-        for name in own:
+        for name in _own_commands(context, context.command):
             command = context.command.get_command(context, name)
             if command is not None and not command.hidden:
                 yield from _below(click.Context(command, parent=context, info_name=name))
+
+
+def _own_commands(context: click.Context, group: click.Group) -> list[str]:
+    if group is cli:
+        return sorted(COMMANDS)
+    return group.own_commands() if isinstance(group, Verbs) else group.list_commands(context)
 
 
 def page() -> str:

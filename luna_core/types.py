@@ -210,7 +210,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A subcommand of `luna`: `load` is `package.module:attribute` of a click command, imported only when it runs."""
+    """A subcommand of `luna`: `load` is `package.module:attribute` of a click command, imported only when it runs.
+
+    A name such as `switch macs` puts it into that group of luna's own, as the verb `macs`.
+    """
 
     name: str
     load: str

@@ -56,17 +56,17 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name, luna's own hiding a plugin's."""
-        return sorted({*COMMANDS, *_plugin_commands(_hooks(ctx))})
+        return sorted({*COMMANDS, *plugin_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported; a plugin's is looked for only if luna has none."""
-        found = COMMANDS.get(cmd_name) or _plugin_commands(_hooks(ctx)).get(cmd_name)
-        return _load(found.load) if found else None
+        found = COMMANDS.get(cmd_name) or plugin_commands(ctx).get(cmd_name)
+        return load_command(found.load) if found else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from what they say of themselves, and name the plugins that could not."""
         hooks = _hooks(ctx)
-        plugins = {name: command for name, command in _plugin_commands(hooks).items() if name not in COMMANDS}
+        plugins = {name: command for name, command in plugin_commands(ctx).items() if name not in COMMANDS}
         for title, commands in (("Commands", COMMANDS), ("Commands of plugins", plugins)):
             if commands:
                 with formatter.section(title):
@@ -143,7 +143,8 @@ def _refuse_undecodable(words: Sequence[str]) -> None:
             raise BadInput(f"{word!a} was given; accepted is text in UTF-8.")
 
 
-def _load(path: str) -> click.Command:
+def load_command(path: str) -> click.Command:
+    """Import the command at `package.module:attribute`. Raises LunaError if there is none."""
     module, _, attribute = path.partition(":")
     try:
         command = getattr(importlib.import_module(module), attribute)
@@ -168,9 +169,11 @@ def _hooks(ctx: click.Context) -> "Hooks":
     return hooks
 
 
-def _plugin_commands(hooks: "Hooks") -> dict[str, Core]:
-    answers = (answer.value for answer in hooks.luna_commands())
-    return {command.name: Core(command.load, command.help) for command in answers}
+def plugin_commands(ctx: click.Context, group: str = "") -> dict[str, Core]:
+    """The commands of plugins, or those that belong into a group: `switch macs` is the command macs of switch."""
+    answers = (answer.value for answer in _hooks(ctx).luna_commands())
+    named = ((command.name.rpartition(" "), command) for command in answers)
+    return {name: Core(command.load, command.help) for (place, _, name), command in named if place == group}
 
 
 def _failures(hooks: "Hooks") -> list[tuple[str, str]]:
