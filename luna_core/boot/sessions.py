@@ -19,7 +19,8 @@ from luna_core.operations.work import LAST, Work, walk_changes
 
 LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
-MOST_EVENTS = 1000
+# Some fifteen failed installations, with their logs.
+MOST_EVENTS = 200
 LAST_PHASE = "finish"
 LOCAL_PHASE = "local"
 
@@ -84,7 +85,7 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
         outcome = "installed"
     elif event.status == "started":
         outcome = "booting"
-    changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], touched=event.time, outcome=outcome)
+    changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], touched=now(), outcome=outcome)
     work.put(changed)
     if outcome == "booting":
         set_state(work, work.by_id(Node, session.node), f"{event.phase}")
@@ -101,9 +102,10 @@ def record_local(work: Work, session: BootSession) -> None:
 
 
 def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) -> None:
-    """Keep the newest figures of a transfer."""
+    """Keep the newest figures of a transfer; without any, just that the node is alive."""
     for session in work.many(BootSession, [session_id]):
-        work.put(session.changed(progress={**progress, "time": now()}, touched=now()))
+        kept = {**progress, "time": now()} if progress else session.progress
+        work.put(session.changed(progress=kept, touched=now()))
 
 
 def record_up(work: Work, session: BootSession) -> None:
