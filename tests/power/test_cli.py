@@ -1,0 +1,198 @@
+"""`luna power` and `lpower` as administrators use them, on fake BMCs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from luna_core.cli.lpower import arranged
+from luna_core.testing.command_line import Outcome
+from luna_core.types import BootDevice, PowerState
+
+Luna = Callable[..., Outcome]
+
+
+def test_answers_come_one_a_line_and_folded_at_the_end(cluster: Luna) -> None:
+    done = cluster("power on node[001-003,005]")
+    assert done.status == 0
+    assert sorted(done.out.splitlines()[:4]) == [f"node{number}: on" for number in ("001", "002", "003", "005")]
+    assert done.out.splitlines()[4:] == ["", "node[001-003,005]: on"]
+    done = cluster("power status node[001-006]")
+    assert done.out.splitlines()[-2:] == ["node[004,006]: off", "node[001-003,005]: on"]
+    assert cluster("power status node001").out == "node001: on\n"
+
+
+def test_nodes_are_selected_as_everywhere(cluster: Luna) -> None:
+    cluster("node change node002 --tags gpu")
+    for words in ("@compute&@tag:gpu", "--group compute --tag gpu", "node[001-003] --tag gpu", "@tag:gpu"):
+        assert cluster(f"power status {words}").out == "node002: off\n", words
+    none = cluster("power status --group bare")
+    assert (none.status, none.out, none.err) == (0, "", "No node is like that.\n")
+
+
+@pytest.mark.parametrize("words", ["status", "on", "sel list", "bootdev network"])
+def test_without_nodes_it_is_wrong_usage(cluster: Luna, machines: dict[str, Any], words: str) -> None:
+    done = cluster(f"power {words}")
+    assert done.status == 2
+    assert "Name nodes" in done.err
+    assert not machines
+
+
+def test_each_node_that_fails_says_why_and_the_others_go_on(cluster: Luna) -> None:
+    for name, setup in (("node002", "dead"), ("node003", "refusing"), ("node004", "exotic"), ("node005", "silent")):
+        assert cluster(f"node change {name} --bmcsetup {setup}").status == 0
+    assert cluster("node add lost --group bare").status == 0
+    done = cluster("power on node[001-007],lost")
+    assert done.status == 1
+    told = dict(line.split(": ", 1) for line in done.err.splitlines())
+    assert told == {
+        "lost": "it has no interface BMC; 'luna group interface add bare BMC --network NETWORK' gives it one.",
+        "node002": "The BMC of node002 at 10.148.0.2 did not answer within 0.3 s.",
+        "node003": "The BMC of node003 at 10.148.0.3 does not accept user 'ladmin'.",
+        "node004": told["node004"],
+        "node005": "bmcsetup silent: password: it has none; 'luna bmcsetup change silent --password ask' sets it.",
+    }
+    assert told["node004"].startswith("There is no bmc driver 'exotic'. Known are: fake")
+    assert done.out.splitlines()[-2:] == ["node[001,006-007]: on", "lost,node[002-005]: failed"]
+
+
+def test_json_has_every_node_in_order_with_its_value_or_error(cluster: Luna) -> None:
+    cluster("node change node002 --bmcsetup refusing")
+    done = cluster("power status node[001-002] -o json")
+    assert done.status == 1
+    first, second = json.loads(done.out)
+    assert first.pop("seconds") >= 0
+    assert first == {"node": "node001", "driver": "fake", "bmc": "10.148.0.1", "power": "off", "error": None}
+    assert (second["power"], "does not accept" in second["error"]) == (None, True)
+    assert cluster("power on node001 -o yaml").out.startswith("- node: node001\n")
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [("on", "off", "on"), ("off", "on", "off"), ("soft", "on", "off"), ("cycle", "on", "on"), ("reset", "on", "on")],
+)
+def test_actions_reach_the_bmc_and_wait_shows_the_state(cluster: Luna, action: str, before: str, after: str) -> None:
+    cluster(f"power {before} node001")
+    assert cluster(f"power {action} node001").out == f"node001: {action}\n"
+    assert cluster("power status node001").out == f"node001: {after}\n"
+    assert cluster(f"power {action} node001 --wait --timeout 60").out == f"node001: {after}\n"
+
+
+def test_waiting_ends_in_words(cluster: Luna) -> None:
+    """A fake machine that is off stays off when it is cycled."""
+    done = cluster("power cycle node001 --wait --timeout 0")
+    assert (done.status, done.err) == (1, "node001: it is still off after 0 s.\n")
+
+
+def test_a_dry_run_tells_and_touches_nothing(cluster: Luna, machines: dict[str, Any]) -> None:
+    done = cluster("power off node[001-012] --dry-run")
+    assert done.out.splitlines()[0] == "node001: off through fake at 10.148.0.1 as admin"
+    assert done.out.splitlines()[-1] == "node[001-012]: off"
+    assert not machines
+
+
+def test_a_script_is_never_asked(cluster: Luna) -> None:
+    assert cluster("power off @all").out.splitlines()[-1] == "node[001-012]: off"
+
+
+def test_a_person_is_asked_before_many_nodes_go_down(cluster: Luna, tmp_path: Path) -> None:
+    """At a true terminal: no answer but yes does anything, --yes isn't asked, and a few nodes aren't either."""
+    luna = Path(sys.executable).with_name("luna")
+
+    def at_terminal(words: str, answer: str) -> str:
+        done = subprocess.run(
+            ["script", "--quiet", "--return", "--command", f"{luna} power {words}", "/dev/null"],
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    asked = "off 12 nodes, node[001-012]? [y/N]"
+    refused = at_terminal("off @all", "n\n")
+    assert asked in refused
+    assert "node012: off" not in refused
+    assert "node012: off" in at_terminal("off @all", "y\n")
+    assert asked not in at_terminal("off @all --yes", "")
+    assert "node001: off" in at_terminal("off node001", "")
+
+
+def test_the_other_things_that_bmcs_can_do(cluster: Luna, machines: dict[str, Any]) -> None:
+    assert cluster("power bootdev network node001").out == "node001: boots from network once\n"
+    assert cluster("power bootdev disk node002 --persistent").out == "node002: boots from disk\n"
+    assert cluster("power identify node001 --seconds 30").out == "node001: identify for 30 s\n"
+    assert cluster("power sensors node001").out == "node001: CPU1 20 °C ok\n"
+    chassis = machines["10.148.0.1:None"]
+    assert (chassis.boot_device, chassis.identify_s) == (BootDevice.NETWORK, 30)
+    assert cluster("power identify node001 --off").out == "node001: identify off\n"
+    assert chassis.identify_s == 0
+    assert cluster("power sel list node001").out == "node001: no events\n"
+    cluster("power on node001")
+    shown = cluster("power sel list node001 -o json").json[0]["events"]
+    assert [(one["sensor"], one["event"]) for one in shown] == [("chassis", "on")]
+    assert cluster("power sel list node001").out.endswith("ok chassis: on\n")
+    assert cluster("power sel clear node001").out == "node001: cleared\n"
+    assert not chassis.events
+
+
+def test_plugins_hear_of_nodes_that_were_switched_and_of_no_others(
+    cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUNA_NO_PLUGINS", "0")
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(tmp_path / "plugins"))
+    (tmp_path / "plugins").mkdir(mode=0o755)
+    heard = tmp_path / "heard"
+    (tmp_path / "plugins/listener.py").write_text(
+        "from luna_core.hookspecs import hookimpl\n\n"
+        "@hookimpl\ndef luna_power_changed(node, state):\n"
+        f"    with open({str(heard)!r}, 'a') as file:\n        print(node.name, node.group, state, file=file)\n"
+    )
+    cluster("node change node002 --bmcsetup refusing")
+    assert cluster("power on node[001-003]").status == 1
+    assert sorted(heard.read_text().splitlines()) == ["node001 compute on", "node003 compute on"]
+    cluster("power status node001")
+    cluster("power off node001 --dry-run")
+    assert len(heard.read_text().splitlines()) == 2
+    cluster("power soft node001")
+    assert heard.read_text().splitlines()[2] == "node001 compute off"
+
+
+def test_a_console_that_a_driver_lacks_is_a_sentence(cluster: Luna) -> None:
+    assert cluster("power console node001").err == "luna: The FakePowerDriver has no console.\n"
+    done = cluster("power console node[001-002]")
+    assert (done.status, "which is 2 nodes" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("node[001-040] on", "on node[001-040]"),
+        ("on node[001-040]", "on node[001-040]"),
+        ("node001 off --wait", "off node001 --wait"),
+        ("status --group compute", "status --group compute"),
+        ("sel list node001", "sel list node001"),
+        ("--help", "--help"),
+        ("", ""),
+    ],
+)
+def test_lpower_takes_its_words_in_either_order(typed: str, meant: str) -> None:
+    assert arranged(typed.split()) == meant.split()
+
+
+def test_lpower_is_installed(cluster: Luna) -> None:
+    lpower = Path(sys.executable).with_name("lpower")
+    done = subprocess.run([str(lpower), "node001", "status"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "node001: off\n")
+
+
+def test_many_bmcs_of_several_drivers_are_asked_at_once(cluster: Luna, machines: dict[str, Any]) -> None:
+    cluster("node change node[007-012] --bmcsetup exotic")
+    done = cluster("power on @all")
+    assert done.status == 1
+    assert done.out.splitlines()[-2:] == ["node[001-006]: on", "node[007-012]: failed"]
+    assert {one.power for one in machines.values()} == {PowerState.ON}
