@@ -25,7 +25,7 @@ IMAGE = "compute"
 GROUP = "compute"
 KERNEL_ARGUMENTS = "console=ttyS0 mitigations=off init_on_alloc=0"
 READY_WITHIN_S = 120.0
-_KEPT_PREPARED = 2
+_KEPT_PREPARED = 4
 _COMMAND = Path(sys.executable).with_name("luna")
 
 

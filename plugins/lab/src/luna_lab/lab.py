@@ -21,8 +21,9 @@ _MOST_NODES = 200
 class Lab:
     """A virtual cluster. As a context manager it is made on entering and removed on leaving.
 
-    `name` is by default this process's number; `link_mbit` holds what each node receives to that rate, `uplink_mbit`
-    what the controller sends (by default to the same); `listener` is called with each event, from any thread.
+    `name` is by default this process's number; `disk_mb` 0 makes machines without a disk; `link_mbit` holds what each
+    node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); `listener` is called
+    with each event, from any thread.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Lab:
         name: str | None = None,
         memory_mb: int = 1024,
         uefi: bool = False,
+        disk_mb: int = 0,
         link_mbit: int | None = None,
         uplink_mbit: int | None = None,
         listener: Callable[[Event], None] | None = None,
@@ -41,7 +43,7 @@ class Lab:
         self.name = name or str(os.getpid())
         self.events = Events(listener)
         self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
-        self._plans = [_plan(number, memory_mb, uefi) for number in range(1, nodes + 1)]
+        self._plans = [_plan(number, memory_mb, uefi, disk_mb) for number in range(1, nodes + 1)]
         self._processes: list[subprocess.Popen[bytes]] = []
         self.machines: Sequence[Machine] = ()
 
@@ -86,11 +88,14 @@ class Lab:
 
     def on_node(self, machine: Machine, command: str, *, timeout_s: float = 300.0) -> str:
         """Run a shell command as root on a node by ssh, and return its output. Raises CommandFailed."""
-        address = str(machine.plan.address.ip)
-        return run(self.namespace.command(*ssh.command(self.directory, address), command), timeout_s=timeout_s)
+        return run(self.namespace.command(*self.ssh_command(machine, command)), timeout_s=timeout_s)
+
+    def ssh_command(self, machine: Machine, command: str) -> list[str | Path]:
+        """The command line that runs a shell command as root on a node, from within the lab's network."""
+        return [*ssh.command(self.directory, str(machine.plan.address.ip)), command]
 
 
-def _plan(number: int, memory_mb: int, uefi: bool) -> MachinePlan:
+def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int) -> MachinePlan:
     return MachinePlan(
         number=number,
         name=f"node{number:03}",
@@ -98,4 +103,5 @@ def _plan(number: int, memory_mb: int, uefi: bool) -> MachinePlan:
         address=IPv4Interface((CONTROLLER.network.network_address + number, CONTROLLER.network.prefixlen)),
         memory_mb=memory_mb,
         uefi=uefi,
+        disk_mb=disk_mb,
     )

@@ -23,7 +23,10 @@ _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc
 
 @dataclass(frozen=True, kw_only=True)
 class MachinePlan:
-    """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1)."""
+    """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1).
+
+    `disk_mb` 0 makes a machine without a disk.
+    """
 
     number: int
     name: str
@@ -31,6 +34,7 @@ class MachinePlan:
     address: IPv4Interface
     memory_mb: int
     uefi: bool
+    disk_mb: int = 0
     cpu: str = "qemu64"
 
 
@@ -56,7 +60,7 @@ class Machine:
         if self.running:
             return
         firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
-        command = [*_command(self.plan), *firmware, *extra]
+        command = [*_command(self.plan), *firmware, *self._disk(), *extra]
         self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
         self._events.add(self.name, "the machine starts")
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
@@ -66,6 +70,17 @@ class Machine:
         if self._process:
             self._process.kill()
             self._process.wait()
+
+    def _disk(self) -> list[str]:
+        """What it holds stays when the machine is stopped, and goes with the lab."""
+        if not self.plan.disk_mb:
+            return []
+        disk = self._directory / f"{self.name}.disk"
+        with disk.open("ab") as file:
+            file.truncate(self.plan.disk_mb << 20)
+        drive = f"if=none,id=d0,format=raw,file={disk},cache=unsafe,discard=unmap"
+        # Behind the network card in the firmware's order, so that luna says when it is the disk's turn.
+        return ["-drive", drive, "-device", "virtio-blk-pci,drive=d0,bootindex=2"]
 
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout  # noqa: S101 - tells the type checker what PIPE means

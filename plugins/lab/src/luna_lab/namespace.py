@@ -32,8 +32,12 @@ class Namespace:
         run(["ip", "netns", "add", self.name])
         run(self.command("ip", "-batch", "-"), stdin="\n".join(_links(addresses, taps)))
         rates = {BRIDGE: uplink_mbit} | {f"tap{number}": link_mbit for number in range(1, taps + 1)}
-        if limits := [_limit(name, rate) for name, rate in rates.items() if rate]:
+        if limits := [_limit(name, rate * 1_000_000) for name, rate in rates.items() if rate]:
             run(self.command("tc", "-batch", "-"), stdin="\n".join(limits))
+
+    def hold_uplink(self, rate_bits_s: int) -> None:
+        """Hold what leaves the controller to this rate from now on."""
+        run(self.command("tc", "-batch", "-"), stdin=_limit(BRIDGE, rate_bits_s))
 
     def command(self, *words: str | Path) -> list[str | Path]:
         """The command line that runs `words` in the namespace; the process that is started becomes that program."""
@@ -81,10 +85,10 @@ def _links(addresses: Sequence[str], taps: int) -> Iterator[str]:
         yield f"link set tap{number} up"
 
 
-def _limit(name: str, link_mbit: int) -> str:
+def _limit(name: str, rate_bits_s: int) -> str:
     # tc-tbf(8): the burst must hold what passes between two timer interrupts, 4 ms at HZ=250.
-    burst_bytes = max(65536, link_mbit * 1_000_000 // 8 // 100)
-    return f"qdisc add dev {name} root tbf rate {link_mbit}mbit burst {burst_bytes} latency 50ms"
+    burst_bytes = max(65536, rate_bits_s // 8 // 100)
+    return f"qdisc replace dev {name} root tbf rate {rate_bits_s}bit burst {burst_bytes} latency 50ms"
 
 
 def _enter(namespace: int) -> None:

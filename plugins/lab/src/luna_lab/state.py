@@ -14,8 +14,10 @@ from pathlib import Path
 
 from luna_core.errors import BadInput, NotFound
 from luna_lab.namespace import Namespace
+from luna_lab.tree import CACHE
 
-DIRECTORY = Path("/run/luna-lab")
+# Beside the prepared controllers, whose images a lab hard-links; /run is another file system.
+DIRECTORY = CACHE / "labs"
 _FILE = "state.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 

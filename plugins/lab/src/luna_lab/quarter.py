@@ -1,0 +1,42 @@
+"""The controller's link held to a quarter of what its nodes take, so that most of an image has to come from peers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from luna_lab.namespace import Namespace
+
+_REPORTS = 3
+_LEAST_BITS_S = 1_000_000
+
+
+class Quarter:
+    """Measures what the first nodes that fetch take while nothing holds them up, and then limits the controller's link.
+
+    Everything that the controller sends from then on is limited; kernel and initramfs usually went before.
+    """
+
+    def __init__(self, namespace: Namespace, nodes: int) -> None:
+        self._namespace = namespace
+        self._nodes = nodes
+        self._rates: dict[tuple[str, int], int] = {}
+        self.rate_bits_s = 0
+
+    def see(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take note of the rows of `luna boot watch`; each report of a node covers two seconds."""
+        for name, row in rows.items():
+            if row["rate_bytes_s"] and not self.rate_bits_s:
+                received = (row["peer_bytes"] or 0) + (row["server_bytes"] or 0)
+                self._rates[name, received] = row["rate_bytes_s"]
+        if len(self._rates) >= _REPORTS and not self.rate_bits_s:
+            self._limit(sum(self._rates.values()) // len(self._rates) * 8)
+
+    def _limit(self, node_bits_s: int) -> None:
+        needed = node_bits_s * self._nodes
+        self.rate_bits_s = max(_LEAST_BITS_S, needed // 4)
+        self._namespace.hold_uplink(self.rate_bits_s)
+        click.echo(
+            f"A node takes {node_bits_s / 1e6:.1f} Mbit/s, so {self._nodes} need {needed / 1e6:.1f} Mbit/s together. "
+            f"From now on the controller may send a quarter of that, {self.rate_bits_s / 1e6:.1f} Mbit/s."
+        )
