@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from luna_core.cli.boot_nodes import BootGroup, boot_nodes
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.output import emit, emit_one
 
@@ -21,9 +22,15 @@ FINISHED = ("up", "failed")
 COLUMNS = ("node", "phase", "percent", "rate", "peers", "seconds", "outcome", "detail")
 
 
-@click.group()
+@click.group(cls=BootGroup)
 def boot() -> None:
-    """Watch nodes boot, and see afterwards where the time went."""
+    """Boot nodes, watch them, and see afterwards where the time went.
+
+    'luna boot HOSTLIST' boots nodes now: 'luna boot nodes --help' tells more.
+    """
+
+
+boot.add_command(boot_nodes)
 
 
 @boot.command()

@@ -27,7 +27,7 @@ class Core(NamedTuple):
 COMMANDS: Mapping[str, Core] = {
     "apply": Core("luna_core.cli.exchange:apply", "Make the cluster as a file says."),
     "bmcsetup": Core("luna_core.cli.kinds:bmcsetup", "How BMCs are set up and used."),
-    "boot": Core("luna_core.cli.boot:boot", "Watch nodes boot, and see where the time went."),
+    "boot": Core("luna_core.cli.boot:boot", "Boot nodes, watch them, and see where the time went."),
     "cluster": Core("luna_core.cli.cluster:cluster", "The cluster and its defaults."),
     "completion": Core("luna_core.cli.completion:completion", "Print the completion script of a shell."),
     "diff": Core("luna_core.cli.history:diff", "Show what a change changed."),
