@@ -102,6 +102,26 @@ CORE_SETTINGS = (
         default=(),
         help="Groups that get a new node when a machine is to become their next free one and there is none.",
     ),
+    Setting(
+        name="discovery.rank",
+        default=("mac", "switchport", "smbios", "menu", "group"),
+        help="Plugins that may name a machine, the one that counts most first; any others come last.",
+    ),
+    Setting(
+        name="discovery.max_age_seconds",
+        default=900,
+        help="A machine that was last seen somewhere longer ago is not named by that.",
+    ),
+    Setting(
+        name="discovery.min_confidence",
+        default=0.5,
+        help="A machine is not named by what its finder is less sure of, from 0 (a guess) to 1 (certain).",
+    ),
+    Setting(
+        name="discovery.growing_groups",
+        default=(),
+        help="Groups that get a new node when a machine is to become their next free one and there is none.",
+    ),
     Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
     Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),
     Setting(name="boot.arm64_file", default="snponly-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),

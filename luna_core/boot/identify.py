@@ -1,41 +1,63 @@
-"""Which node a machine is: by its MACs, else by what discovery plugins saw. An identity is never taken silently."""
+"""Which node a machine is: what plugins know of it, weighed. An identity is never taken silently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from luna_core.errors import BadInput
+from luna_core.boot.free import next_free
+from luna_core.boot.notices import notices
+from luna_core.boot.sessions import Refused
+from luna_core.boot.waiting import rivals
+from luna_core.boot.weigh import Found, Waits, Weighed, adoption, is_good, says, weigh
+from luna_core.interfaces import NodeNames
 from luna_core.model import Network, Node
-from luna_core.model.boot import UnknownMachine
+from luna_core.model.boot import Notice
 from luna_core.model.fields import normal_mac
+from luna_core.operations import Luna
 from luna_core.operations.inherit import Lineages
 from luna_core.operations.interfaces import set_mac
 from luna_core.operations.work import Work
-from luna_core.types import IPAddress, Sighting
+from luna_core.types import IPAddress, Machine
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
 
 BOOT_INTERFACE = "BOOTIF"
-KEPT_UNKNOWN = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What a machine says of itself; `macs` are normal, the one that booted first."""
-
-    macs: tuple[str, ...]
-    address: str
-    serial: str = ""
-    asset_tag: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The node, if it is known; else the reason in words."""
+    """The node, with the answer that just made it the machine's if it wasn't before; else why the machine waits."""
 
     node: Node | None = None
-    reason: str = ""
+    named_by: Found | None = None
+    notices: tuple[Notice, ...] = ()
+    waits: Waits | None = None
+    answers: Sequence[Found] = ()
+
+
+class StoredNames(NodeNames):
+    """Nodes by the unique keys of the store."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def with_mac(self, mac: str) -> str | None:
+        """The node that has this MAC."""
+        return self._owner("mac", mac)
+
+    def with_serial(self, serial: str) -> str | None:
+        """The node with this serial number."""
+        return self._owner("serial", serial)
+
+    def with_asset_tag(self, asset_tag: str) -> str | None:
+        """The node with this asset tag."""
+        return self._owner("asset_tag", asset_tag)
+
+    def _owner(self, space: str, value: str) -> str | None:
+        owners = (one for one in self._work.owners(space, value, value) if one.kind == Node.kind)
+        return next((self._work.name_of(Node, one.id) for one in owners), None)
 
 
 def normal_macs(given: Sequence[str]) -> tuple[str, ...]:
@@ -49,79 +71,60 @@ def normal_macs(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(macs)
 
 
-def by_mac(work: Work, machine: Machine) -> Verdict:
-    """The one node to which the MACs belong."""
-    found: dict[str, Node] = {}
-    for mac in machine.macs:
-        for owner in work.owners("mac", mac, mac):
-            if owner.kind == Node.kind:
-                found[owner.id] = work.by_id(Node, owner.id)
-    if len(found) > 1:
-        names = " and ".join(sorted(node.name for node in found.values()))
-        return Verdict(reason=f"Its cards belong to {names}; take a MAC from one of them.")
-    return Verdict(node=next(iter(found.values()), None))
+def recognise(luna: Luna, hooks: "Hooks", machine: Machine, neighbour: str | None) -> Verdict:
+    """Which node a machine is; a card that gets its name by this is written into the store.
+
+    `neighbour` is the MAC that the request came from, if the controller can see it. Raises Refused for a machine that
+    can't be the node that it says it is.
+    """
+    answers: list[Found] = []
+    try:
+        if not machine.macs:
+            raise Waits("It sent no valid MAC.")
+        answers = ask(luna, hooks, machine)
+        weighed = weigh(machine, answers)
+        verdict = luna.read(lambda work: settle(work, machine, weighed, neighbour))
+        if verdict.named_by:
+            what = f"discovery: {says(weighed.best)} of {machine.macs[0]}"
+            verdict = luna.change(lambda work: settle(work, machine, weighed, neighbour), what)
+        return verdict
+    except HasAnother as taken:
+        return Verdict(waits=_why_taken(luna, hooks, machine, taken), answers=answers)
+    except Waits as waits:
+        return Verdict(waits=waits, answers=answers)
 
 
-def ask_plugins(hooks: "Hooks", machine: Machine) -> list[Sighting]:
-    """Every sighting of the machine's MACs, the most certain and newest first."""
-    sightings = [answer.value for answer in hooks.luna_discover(machine.macs)] if machine.macs else []
-    return sorted(sightings, key=lambda one: (-one.confidence, one.age_s))
+def ask(luna: Luna, hooks: "Hooks", machine: Machine) -> list[Found]:
+    """What every plugin knows of a machine."""
+    return luna.read(lambda work: hooks.luna_discover(machine.macs, machine, StoredNames(work)))
 
 
-def by_sightings(work: Work, machine: Machine, sightings: Sequence[Sighting]) -> Verdict:
-    """The node that the best sightings agree on; it gets the MAC if it has none yet."""
-    best = [one for one in sightings if one.node and one.confidence == sightings[0].confidence]
-    names = sorted({one.node for one in best if one.node})
-    if not names:
-        return Verdict(reason="No switch port or other place tells which node it is.")
-    if len(names) > 1:
-        return Verdict(reason=f"It was seen where {' and '.join(names)} belong.")
-    node = work.find(Node, names[0])
-    if node is None:
-        return Verdict(reason=f"It was seen where {names[0]} belongs, which is no node.")
-    return _bind(work, node, machine, f"seen at {best[0].place}")
+class HasAnother(Waits):
+    """The node that the machine is taken for has another machine's MAC."""
+
+    def __init__(self, node: Node, found: Found, mac: str, machine: Machine) -> None:
+        super().__init__(
+            f"{says(found)}, but {node.name} has another MAC, {mac}. Was its mainboard or card replaced?",
+            f"{adoption(machine, node.name)} --replace",
+        )
+        self.node = node
+        self.found = found
 
 
-def choose(work: Work, machine: Machine, name: str) -> Verdict:
-    """Give a machine the name of a node that has no MAC yet. Raises NotFound, BadInput for one that has."""
-    verdict = _bind(work, work.get(Node, name), machine, "chosen at its console")
-    if verdict.node is None:
-        raise BadInput(f"node {name}: {verdict.reason}")
-    return verdict
-
-
-def free_nodes(work: Work, limit: int) -> list[Node]:
-    """Nodes whose boot interface has no MAC yet."""
-    return [node for node in work.all(Node) if not _boot_mac(node)][:limit]
-
-
-def remember_unknown(work: Work, machine: Machine, reason: str, sightings: Sequence[Sighting], time: str) -> None:
-    """Keep what is known of a machine without a name; the oldest are forgotten, so that nobody can fill the store."""
-    if not machine.macs:
-        return
-    known = {one.name: one for one in work.all(UnknownMachine)}
-    earlier = known.get(_machine_name(machine))
-    values = {
-        "name": _machine_name(machine),
-        "macs": machine.macs,
-        "first_seen": earlier.first_seen if earlier else time,
-        "last_seen": time,
-        "address": machine.address,
-        "serial": machine.serial[:128],
-        "asset_tag": machine.asset_tag[:128],
-        "reason": reason,
-        "sightings": tuple(one.place for one in sightings),
-    }
-    work.put(earlier.changed(**values) if earlier else UnknownMachine.new(**values))
-    for old in sorted(known.values(), key=lambda one: one.last_seen)[: max(0, len(known) - KEPT_UNKNOWN)]:
-        work.remove(old)
-
-
-def forget_unknown(work: Work, machine: Machine) -> None:
-    """The machine has a name now."""
-    for one in work.all(UnknownMachine):
-        if set(one.macs) & set(machine.macs):
-            work.remove(one)
+def settle(work: Work, machine: Machine, weighed: Weighed, neighbour: str | None) -> Verdict:
+    """The node that the best answer names, with the asking card if it has none yet. Raises Waits, Refused."""
+    found = weighed.best
+    node = _meant(work, machine, found)
+    _refuse_owned(work, machine, found, node)
+    mac, own, named_by = neighbour or machine.macs[0], set(node.macs()), None
+    forged = mac not in machine.macs
+    if forged and own & set(machine.macs):
+        raise _refused(machine, node)
+    if forged or not own & ({neighbour} if neighbour else set(machine.macs)):
+        node, named_by = _bound(work, machine, found, node, mac), found
+    if not is_plausible(work, node, ip_address(machine.address), neighbour):
+        raise _refused(machine, node)
+    return Verdict(node=node, named_by=named_by, notices=notices(work, node, weighed))
 
 
 def is_plausible(work: Work, node: Node, address: IPAddress, neighbour_mac: str | None) -> bool:
@@ -141,16 +144,37 @@ def is_plausible(work: Work, node: Node, address: IPAddress, neighbour_mac: str 
     return any(subnet and subnet.dhcp_range and address in subnet.dhcp_range for subnet in subnets)
 
 
-def _bind(work: Work, node: Node, machine: Machine, how: str) -> Verdict:
-    if not machine.macs:
-        return Verdict(reason="It sent no valid MAC.")
-    taken = by_mac(work, machine)
-    if taken.node is not None and taken.node.id != node.id:
-        return Verdict(reason=f"Its MAC belongs to {taken.node.name}, but it is {how}, where {node.name} belongs.")
-    current = _boot_mac(node)
-    if current and current not in machine.macs:
-        return Verdict(reason=f"It is {how}, but {node.name} has another MAC, {current}.")
-    return Verdict(node=node if current else set_mac(work, node.name, BOOT_INTERFACE, machine.macs[0]))
+def _meant(work: Work, machine: Machine, found: Found) -> Node:
+    sighting = found.value
+    if sighting.group and not sighting.node:
+        return next_free(work, sighting.group, machine.settings)
+    node = work.find(Node, sighting.node or "")
+    if node is None:
+        raise Waits(f"{says(found)}, which is no node.", adoption(machine))
+    return node
+
+
+def _refuse_owned(work: Work, machine: Machine, found: Found, node: Node) -> None:
+    for owner in (one for mac in machine.macs for one in work.owners("mac", mac, mac)):
+        if owner.id != node.id:
+            other = work.name_of(Node, owner.id) if owner.kind == Node.kind else f"a {owner.kind}"
+            reason = f"{says(found)}, but its card {owner.key.value} belongs to {other}."
+            raise Waits(reason, f"{adoption(machine, node.name)} --replace")
+
+
+def _bound(work: Work, machine: Machine, found: Found, node: Node, mac: str) -> Node:
+    if current := _boot_mac(node):
+        raise HasAnother(node, found, current, machine)
+    if mac not in machine.macs:
+        raise _refused(machine, node)
+    if found.value.node and (others := rivals(work, machine, found)):
+        names = " and ".join(one.name for one in others)
+        raise Waits(f"{says(found)}, but so it does of {names}, which waits too.", adoption(machine, node.name))
+    return set_mac(work, node.name, BOOT_INTERFACE, mac)
+
+
+def _refused(machine: Machine, node: Node) -> Refused:
+    return Refused(f"{machine.address} is not where {node.name} can be.")
 
 
 def _boot_mac(node: Node) -> str | None:
@@ -158,5 +182,11 @@ def _boot_mac(node: Node) -> str | None:
     return interface.mac if interface else None
 
 
-def _machine_name(machine: Machine) -> str:
-    return machine.macs[0].replace(":", "-")
+def _why_taken(luna: Luna, hooks: "Hooks", machine: Machine, taken: HasAnother) -> Waits:
+    """Whether the node's own machine is in the same place still: then there are two, and neither was replaced."""
+    own = Machine(macs=tuple(taken.node.macs()), settings=machine.settings)
+    place = taken.found.value.place
+    if any(is_good(one, machine.settings) and one.value.place == place for one in ask(luna, hooks, own)):
+        reason = f"{says(taken.found)}, but {taken.node.name} itself, {own.macs[0]}, is there too."
+        return Waits(f"{reason} Two machines are in one place.", adoption(machine))
+    return taken

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ NEW_ROOT = "/sysroot"
 PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 30
+MENU_COLUMNS = 74
 _ARGUMENT = re.compile(r"[!-~]+")
 # iPXE has no way to quote.
 _IPXE_OPERATORS = ("||", "&&")
@@ -55,9 +57,23 @@ def entry_script(url: str) -> str:
     return _render("entry.ipxe.j2", url=url)
 
 
-def menu_script(url: str, *, query: str, free: Sequence[types.Node], may_choose: bool, reason: str) -> str:
-    """For a machine without a name. `query` is the discovery request's, already URL-encoded."""
-    values = {"query": query, "free": free, "may_choose": may_choose, "reason": _one_line(reason)}
+def menu_script(
+    url: str,
+    *,
+    query: str,
+    free: Sequence[tuple[str, str]],
+    groups: Sequence[str],
+    naming: bool,
+    reason: str,
+    command: str,
+) -> str:
+    """For a machine without a name: names and groups of free nodes, groups with a next one, and why it waits.
+
+    `query` is the discovery request's, already URL-encoded; `naming` says whether a name may be chosen at all.
+    """
+    texts = [reason, f"On the controller: {command}" if command else ""]
+    lines = [line for text in texts for line in textwrap.wrap(_one_line(text), MENU_COLUMNS)]
+    values = {"query": query, "free": free, "groups": groups, "naming": naming, "lines": lines}
     return _render("menu.ipxe.j2", url=url, wait_s=ENTRY_WAIT_S, **values)
 
 

@@ -24,6 +24,17 @@ class BootEvent(Part):
     log: str = ""
 
 
+class Notice(Part):
+    """Something odd about who a machine is, and the command that settles it if it is as it seems.
+
+    `identities` has what the store said of the nodes concerned, by id; once it says otherwise, the notice is settled.
+    """
+
+    text: str
+    command: str = ""
+    identities: dict[str, str] = Field({})
+
+
 class BootSession(StoredObject):
     """One boot of one node; its name is the node's.
 
@@ -43,6 +54,7 @@ class BootSession(StoredObject):
     manifest_sha256: str = ""
     events: tuple[BootEvent, ...] = ()
     progress: dict[str, Any] = Field({})
+    notices: tuple[Notice, ...] = ()
 
     def unique_keys(self) -> Iterator[Key]:
         """Found by its token, and among the boots of its node by the time it began."""
@@ -51,8 +63,23 @@ class BootSession(StoredObject):
         yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.opened}/{self.id}")
 
 
+class SeenAt(Part):
+    """A sighting of a machine, as it is kept: what `types.Sighting` has, and the plugin that gave it."""
+
+    plugin: str
+    mac: str
+    place: str
+    node: str | None = None
+    group: str | None = None
+    age_s: float = 0.0
+    confidence: float = 1.0
+
+
 class UnknownMachine(StoredObject):
-    """A machine that asked for a name and has none yet; its name is its first MAC."""
+    """A machine that asked for a name and has none yet; its name is its first MAC.
+
+    `command` is what an administrator may do about the `reason`.
+    """
 
     kind: ClassVar[str] = "unknown_machine"
     macs: tuple[str, ...]
@@ -61,5 +88,8 @@ class UnknownMachine(StoredObject):
     address: str = ""
     serial: str = ""
     asset_tag: str = ""
+    vendor: str = ""
+    product: str = ""
     reason: str = ""
-    sightings: tuple[str, ...] = ()
+    command: str = ""
+    sightings: tuple[SeenAt, ...] = ()

@@ -197,6 +197,8 @@ class Node(StoredObject, Profile, Tagged):
             yield Key(space=f"port:{self.switch}", value=self.port.lower())
         if self.serial:
             yield Key(space="serial", value=self.serial)
+        if self.asset_tag:
+            yield Key(space="asset_tag", value=self.asset_tag)
 
 
 class DeviceAddress(Part):

@@ -17,6 +17,7 @@ TITLES = {
     ADDRESS: "the address",
     "port": "the switch port",
     "serial": "the serial number",
+    "asset_tag": "the asset tag",
     "version": "the version",
 }
 

@@ -63,7 +63,7 @@ def _keys(work: Work, objects: list[StoredObject]) -> Iterator[str]:
 
 def _spaces(objects: list[StoredObject]) -> Iterator[str]:
     """Where a key could be that no object holds, though it keeps others from having it."""
-    yield from ("mac", "serial", HOST, "singleton", f"{ADDRESS}:{UNMANAGED}")
+    yield from ("mac", "serial", "asset_tag", HOST, "singleton", f"{ADDRESS}:{UNMANAGED}")
     yield from (f"name:{kind}" for kind in KINDS)
     for one in objects:
         if isinstance(one, Network):

@@ -64,6 +64,12 @@ def add_new(work: Work, wanted: NewNodes) -> list[Node]:
     return add_nodes(work, names, wanted.fields, ports=ports, macs=wanted.macs)
 
 
+def add_next(work: Work, group: str, **fields: Any) -> Node:
+    """Make one node of a group with the next automatic name. Raises BadInput."""
+    (made,) = add_new(work, NewNodes(count=1, fields={"group": group, **fields}))
+    return made
+
+
 def _naming(work: Work) -> tuple[str, int]:
     values = settings(work, CORE_SETTINGS)
     prefix, digits = values["node.prefix"], values["node.digits"]

@@ -4,6 +4,7 @@ import importlib
 import json
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 from luna_core.boot import identify, scripts, sessions
 from luna_core.errors import BadInput, LunaError
 from luna_core.model.boot import BootEvent
+from luna_core.types import Machine
 from luna_core.web.boot import MOST_LOG_CHARACTERS, BootService, plain_address
 
 log = logging.getLogger("luna.web")
 IPXE = "text/plain; charset=utf-8"
+MACHINE_TEXTS = {"serial": "serial", "asset_tag": "asset", "vendor": "vendor", "product": "product"}
 MOST_BODY_BYTES = 64 << 10
 FIGURES = ("phase", "percent", "received_bytes", "peer_bytes", "server_bytes", "rate_bytes_s", "peers")
 WsgiApplication = Callable[..., Iterable[bytes]]
@@ -59,7 +62,7 @@ class _Routes:
         return _text(self._service.discover(_machine(), _own_url()))
 
     def choose(self) -> str:
-        return _text(self._service.choose(_machine(), bottle.request.query.get("node", ""), _own_url()))
+        return _text(self._service.choose(_choosing_machine(), _own_url()))
 
     def install(self) -> str:
         node = bottle.request.query.get("node", "")
@@ -134,14 +137,17 @@ def _token() -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _machine() -> identify.Machine:
+def _machine() -> Machine:
     query = bottle.request.query
-    return identify.Machine(
-        macs=identify.normal_macs([*query.getall("booted"), *query.getall("mac")]),
-        address=_client(),
-        serial=query.get("serial", ""),
-        asset_tag=query.get("asset", ""),
+    said = {field: query.getunicode(title, "").strip() for field, title in MACHINE_TEXTS.items()}
+    return Machine(
+        macs=identify.normal_macs([*query.getall("booted"), *query.getall("mac")]), address=_client(), **said
     )
+
+
+def _choosing_machine() -> Machine:
+    query = bottle.request.query
+    return replace(_machine(), chosen_node=query.get("node", ""), chosen_group=query.get("group", ""))
 
 
 def _event(form: Any) -> BootEvent:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlencode
 
 from luna_core import types
-from luna_core.boot import identify, scripts, sessions
+from luna_core.boot import scripts, sessions, waiting
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
+from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.system import own_system
 from luna_core.errors import BadInput
 from luna_core.model import Node, NodeState
@@ -17,9 +17,9 @@ from luna_core.operations.configure import settings
 from luna_core.operations.resolve import Resolver
 from luna_core.types import SettingValue
 from luna_core.web.commit import GroupCommit
+from luna_core.web.discovery import Discovery
 from luna_core.web.neighbours import neighbour_mac
 
-SHOWN_FREE = 40
 MOST_LOG_CHARACTERS = 20_000
 IMAGES = "images"
 MOST_ASKERS = 20_000
@@ -32,36 +32,30 @@ class BootService:
     def __init__(self, luna: Luna, neighbour: Callable[[str], str | None] = neighbour_mac) -> None:
         self.luna = luna
         self.commits = GroupCommit(luna)
-        self._neighbour = neighbour
         # Loaded before there are threads that could load them twice.
         self.hooks = luna.hooks
+        self._discovery = Discovery(luna, self.hooks, self.commits, neighbour)
         self._declared = luna.declared_settings()
         self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
 
-    def discover(self, machine: identify.Machine, url: str) -> str:
+    def discover(self, machine: types.Machine, url: str) -> str:
         """The iPXE script for a machine: its boot if it is a node, else the menu."""
-        verdict = self.luna.read(lambda work: identify.by_mac(work, machine))
-        sightings = []
-        if verdict.node is None and not verdict.reason:
-            sightings = identify.ask_plugins(self.hooks, machine)
-            if any(one.node for one in sightings):
-                verdict = self.luna.change(
-                    lambda work: identify.by_sightings(work, machine, sightings), f"discovery of {machine.macs[0]}"
-                )
+        values = self._settings()
+        verdict = self._discovery.recognise(machine, values)
         if verdict.node is None:
-            reason = verdict.reason or "No node has one of its MACs."
-            seen = sessions.now()
-            self.commits.run(lambda work: identify.remember_unknown(work, machine, reason, sightings, seen))
-            return self._menu(machine, url, reason)
-        return self._boot(verdict.node, machine, url)
+            return self._discovery.menu(machine, verdict, url, values)
+        return self._boot(verdict.node, verdict, machine, url)
 
-    def choose(self, machine: identify.Machine, name: str, url: str) -> str:
-        """Give a machine the name that was chosen at its console, and boot it."""
-        if not self._settings()["boot.menu_naming"]:
+    def choose(self, machine: types.Machine, url: str) -> str:
+        """Give a machine the name that was chosen at its console, and boot it; raises BadInput if it can't have it."""
+        values = self._settings()
+        if not values["boot.menu_naming"]:
             raise BadInput("Naming a machine at its console is switched off (setting boot.menu_naming).")
-        verdict = self.luna.change(lambda work: identify.choose(work, machine, name), f"menu of {machine.macs[:1]}")
-        return self._boot(verdict.node, machine, url) if verdict.node else self._menu(machine, url, verdict.reason)
+        verdict = self._discovery.recognise(machine, values)
+        if verdict.node is None:
+            raise BadInput(str(verdict.waits))
+        return self._boot(verdict.node, verdict, machine, url)
 
     def install_script(self, node: str, token: str, address: str, url: str) -> str:
         """The install script of a live session's node; raises Refused."""
@@ -94,12 +88,10 @@ class BootService:
 
         self.commits.run(keep)
 
-    def _boot(self, node: Node, machine: identify.Machine, url: str) -> str:
-        source = ip_address(machine.address)
-        mac = self._neighbour(machine.address)
-        if not self.luna.read(lambda work: identify.is_plausible(work, node, source, mac)):
-            raise sessions.Refused(f"{machine.address} is not where {node.name} can be.")
+    def _boot(self, node: Node, verdict: Verdict, machine: types.Machine, url: str) -> str:
         facts = self._facts(node.id)
+        if verdict.named_by:
+            self.hooks.luna_node_identified(facts.node, verdict.named_by.value)
         offers = ask_plugins(self.hooks, facts)
         version = {
             "image": facts.image.name,
@@ -111,34 +103,24 @@ class BootService:
         address = self._boot_address(facts, machine)
 
         def open_one(work: Work) -> sessions.Opened:
-            identify.forget_unknown(work, machine)
+            waiting.forget(work, machine.macs)
             opened = sessions.open_session(work, work.by_id(Node, node.id), address, {} if local else version)
             if local:
                 sessions.record_local(work, opened.session)
+            if verdict.notices:
+                work.put(work.by_id(BootSession, opened.session.id).changed(notices=verdict.notices))
             return opened
 
         opened = self.commits.run(open_one)
         self._tell(node.id, facts.node.state, "installed" if local else "booting")
         return scripts.boot_script(url, facts, offers, opened.token)
 
-    def _boot_address(self, facts: BootFacts, machine: identify.Machine) -> str:
+    def _boot_address(self, facts: BootFacts, machine: types.Machine) -> str:
         """Where the node's next requests come from: its own address, or what DHCP gave iPXE and gives it again."""
-        interface = facts.node.interface(identify.BOOT_INTERFACE)
+        interface = facts.node.interface(BOOT_INTERFACE)
         family = ip_address(machine.address).version
         own = [str(one.address.ip) for one in interface.addresses if one.address.version == family] if interface else []
         return own[0] if own and facts.profile["boot_address"] != "dhcp" else machine.address
-
-    def _menu(self, machine: identify.Machine, url: str, reason: str) -> str:
-        values = self._settings()
-        may_choose = bool(values["boot.menu_naming"])
-
-        def free(work: Work) -> list[object]:
-            resolver = Resolver(work, values)
-            return [resolver.node(node) for node in identify.free_nodes(work, SHOWN_FREE)] if may_choose else []
-
-        query = urlencode([*(("mac", mac) for mac in machine.macs)])
-        nodes = self.luna.read(free)
-        return scripts.menu_script(url, query=query, free=nodes, may_choose=may_choose, reason=reason)  # type: ignore[arg-type]
 
     def _facts(self, node_id: str) -> BootFacts:
         values = self._settings()

@@ -151,13 +151,33 @@ def test_what_ipxe_would_take_for_its_own_is_refused(boot_facts: Make, offers: M
         scripts.boot_script(URL, facts, offers(), "t")
 
 
-def test_the_menu_holds_no_command_of_others(boot_facts: Make) -> None:
+def test_the_menu_holds_no_command_of_others() -> None:
+    reason = "seen at ${port} || shell\nreboot && x " + "long " * 20 + "--replace"
     menu = scripts.menu_script(
-        URL, query="mac=x", free=[], may_choose=True, reason="seen at ${port} || shell\nreboot && x"
+        URL, query="mac=x", free=[], groups=[], naming=True, reason=reason, command="luna node adopt x NODE --replace"
     )
-    (line,) = (one for one in menu.splitlines() if one.startswith("menu "))
-    assert not re.search(r"[|&]|\$\{port", line)
+    shown = [line for line in menu.splitlines() if line.startswith("item --gap")]
+    assert not re.search(r"[|&]|\$\{port", " ".join(shown))
+    assert all(line.startswith("item --gap -- ") for line in shown if line != "item --gap --")
+    assert max(map(len, shown)) < 90
     assert "\nreboot" not in menu
+
+
+def test_every_entry_of_the_menu_leads_somewhere() -> None:
+    free = [("node002", "compute"), ("node003", "gpu")]
+    menu = scripts.menu_script(
+        URL, query="mac=x", free=free, groups=["compute"], naming=True, reason="No.", command="luna node adopt x NODE"
+    )
+    items = re.findall(r"^item (?!--gap)(\S+)", menu, re.MULTILINE)
+    labels = re.findall(r"^:(\S+)", menu, re.MULTILINE)
+    wanted = ["again", "group-compute", "node-node002", "node-node003", "name", "service", "local", "shell"]
+    assert items == wanted
+    assert set(items) | set(re.findall(r"goto ([\w-]+)", menu)) <= set(labels)
+
+
+def test_without_naming_the_menu_names_nothing() -> None:
+    menu = scripts.menu_script(URL, query="mac=x", free=[], groups=[], naming=False, reason="No.", command="")
+    assert "/boot/choose" not in menu
 
 
 def test_the_local_disk_is_booted_unless_service_is_asked_for(boot_facts: Make, offers: MakeOffers) -> None:

@@ -1,14 +1,14 @@
 """A boot server on a real socket, with a cluster whose image is packed and offered over HTTP."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from cheroot import wsgi
 
+from luna_core.hooks import Hooks
 from luna_core.image.pack import Source, pack
 from luna_core.model import Cluster, Group, ImageVersion, Network, OsImage
 from luna_core.operations import Luna, connect
@@ -16,18 +16,17 @@ from luna_core.operations.interfaces import set_interface
 from luna_core.operations.nodes import add_nodes
 from luna_core.operations.objects import add, change
 from luna_core.operations.work import Work
+from luna_core.plugins import PluginRecord, Plugins
 from luna_core.settings import MachineSettings
 from luna_core.web.app import make_app
 from luna_core.web.boot import BootService
-
-if TYPE_CHECKING:
-    from luna_core.hooks import Hooks
 
 TRANSPORT = """
 from luna_core.hookspecs import hookimpl
 from luna_core.types import Endpoint, Postscript, Sighting, WebApp
 
 told = []
+identified = []
 sightings = {}
 
 @hookimpl
@@ -40,7 +39,15 @@ def luna_postscripts(image, node):
 
 @hookimpl
 def luna_discover(macs):
-    return [Sighting(mac=mac, place="switch sw01 port 7", node=sightings[mac]) for mac in macs if mac in sightings]
+    found = ((mac, sightings[mac]) for mac in macs if mac in sightings)
+    return [one if isinstance(one, Sighting) else seen(mac, one) for mac, one in found]
+
+def seen(mac, node, **more):
+    return Sighting(mac=mac, node=node, **{"place": "switch sw01 port 7", **more})
+
+@hookimpl
+def luna_node_identified(node, sighting):
+    identified.append((node.name, sighting.place))
 
 @hookimpl
 def luna_node_state_changed(node, old, new):
@@ -63,18 +70,13 @@ class BootServer:
 
 
 @pytest.fixture
-def luna(
-    luna_settings: MachineSettings,
-    luna_plugins: "Callable[..., Hooks]",
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Luna]:
+def luna(luna_settings: MachineSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Luna]:
     """A cluster of three nodes on 127.0.0.0/8, the first of which has a MAC."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/site_transport.py").write_text(TRANSPORT)
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     with connect(luna_settings) as luna:
-        luna.hooks = luna_plugins("site_transport")
+        luna.hooks = Hooks(Plugins(MachineSettings(), _plugins()))
         luna.change(_make_cluster, "set up")
         luna.change(lambda work: _make_version(work, luna_settings.state_directory), "pack")
         yield luna
@@ -98,6 +100,13 @@ def server(luna: Luna, tmp_path: Path) -> Iterator[BootServer]:
     running.stop()
     thread.join()
     service.commits.close()
+
+
+def _plugins() -> Iterator[PluginRecord]:
+    """The site's plugin, which stands for the switches too, and luna's own ways to a name."""
+    yield PluginRecord(name="switchport", kind="plugin", origin="site_transport")
+    for name in ("mac", "smbios", "menu", "group"):
+        yield PluginRecord(name=name, kind="plugin", origin=f"luna_discovery_{name}.plugin")
 
 
 def _make_cluster(work: Work) -> None:

@@ -1,0 +1,45 @@
+"""What was odd about who a booting machine is, kept with its boot until the store says something else."""
+
+from collections.abc import Iterable
+
+from luna_core.boot.weigh import Weighed, says
+from luna_core.model import Node, Switch
+from luna_core.model.boot import BootSession, Notice
+from luna_core.operations.work import Work
+
+
+def notices(work: Work, node: Node, weighed: Weighed) -> tuple[Notice, ...]:
+    """One notice for each node that something else takes the machine for."""
+    made = {}
+    for one in weighed.others:
+        other = work.find(Node, one.value.node or "")
+        text = f"It is {node.name} by {weighed.best.value.place}, but {says(one)}."
+        concerned = [node, other] if other else [node]
+        command = _remedy(work, node, other, one.value.place) if other else ""
+        identities = {each.id: identity(each) for each in concerned}
+        made[text] = Notice(text=text, command=command, identities=identities)
+    return tuple(made.values())
+
+
+def unsettled(work: Work, session: BootSession) -> list[Notice]:
+    """The notices of a boot about which nothing has been done yet."""
+    return [one for one in session.notices if _identities(work, one.identities) == one.identities]
+
+
+def identity(node: Node) -> str:
+    """Everything by which a machine can be taken for this node."""
+    return " ".join(str(one) for one in (*node.macs(), node.switch, node.port, node.serial, node.asset_tag))
+
+
+def _identities(work: Work, ids: Iterable[str]) -> dict[str, str]:
+    return {node.id: identity(node) for node in work.many(Node, list(ids))}
+
+
+def _remedy(work: Work, node: Node, other: Node, place: str) -> str:
+    """If it was the node's place that changed, or else if it is the other node after all."""
+    if other.switch and other.port:
+        switch = work.by_id(Switch, other.switch).name
+        if switch in place.split():
+            return f"luna node move {node.name} --switch {switch} --port {other.port}"
+    mac = next(iter(node.macs()), "MAC").replace(":", "-")
+    return f"luna node adopt {mac} {other.name} --replace"
