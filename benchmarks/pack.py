@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from luna_core.image.pack import Packed, Source, pack
+from luna_core.image.versions import private_file
 from luna_core.image.writer import LEVEL
 from luna_core.node.manifest import Manifest
 from luna_core.node.unpack import Unpacker
@@ -105,6 +106,8 @@ def unpacked(version: Packed, root: Path, workers: int) -> None:
     with Unpacker(root, version.manifest, workers=workers) as unpacker:
         for shard in version.manifest.shards:
             unpacker.offer(shard.name, version.directory / shard.name)
+        if version.manifest.private:
+            unpacker.place_private(private_file(version.directory).read_bytes())
         unpacker.finish()
 
 

@@ -97,6 +97,16 @@ class Distro(ABC):
         """
         return ()
 
+    def private_files(self) -> Sequence[str]:
+        """Files (shell patterns, absolute) that only nodes may fetch, beside those that others can't read anyway.
+
+        A pattern after `-` exempts files that are private by their mode alone: those that anybody can download.
+
+        Example:
+            return ["/etc/my-distro/*.secret", "-/var/lib/my-distro/policy/**"]
+        """
+        return ()
+
     def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:
         """Name and version of every package in the tree, sorted by name.
 

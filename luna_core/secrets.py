@@ -1,6 +1,7 @@
 """Encryption of secrets at rest, with a key that only luna's own user can read."""
 
 import contextlib
+import hmac
 import os
 import tempfile
 from functools import cached_property
@@ -34,6 +35,16 @@ class Keyring:
         self._create()
         return ENCRYPTED + self._fernet.encrypt(plain).decode()
 
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes that only the key's holder can know, the same at any time; the first purpose creates the key."""
+        self._create()
+        return hmac.digest(self._key(), purpose.encode(), "sha256")
+
+    def owner(self) -> tuple[int, int] | None:
+        """User and group of luna's service, to whom the key belongs, where root works for them."""
+        found = self.key_file.stat()
+        return (found.st_uid, found.st_gid) if os.geteuid() == 0 else None
+
     def decrypt(self, stored: str) -> str:
         """The plain text of a stored secret; raises LunaError if there is no key, or another one."""
         from cryptography.fernet import InvalidToken
@@ -51,13 +62,17 @@ class Keyring:
         from cryptography.fernet import Fernet
 
         try:
-            if self.key_file.stat().st_mode & OTHERS:
-                raise LunaError(f"{self.key_file} can be read by others; 'chmod 600 {self.key_file}' and try again.")
-            return Fernet(self.key_file.read_bytes().strip())
-        except OSError as error:
-            raise _unusable(self.key_file, error) from error
+            return Fernet(self._key())
         except ValueError as error:
             raise LunaError(f"{self.key_file} does not hold a key that luna wrote.") from error
+
+    def _key(self) -> bytes:
+        try:
+            if self.key_file.stat().st_mode & OTHERS:
+                raise LunaError(f"{self.key_file} can be read by others; 'chmod 600 {self.key_file}' and try again.")
+            return self.key_file.read_bytes().strip()
+        except OSError as error:
+            raise _unusable(self.key_file, error) from error
 
     def _create(self) -> None:
         """Another process may create it at the same time: link() decides who was first, and a crash leaves no half."""

@@ -97,11 +97,15 @@ class Image:
     dracut_modules: tuple[str, ...] = ()
     kernel_arguments: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    private_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageVersion:
-    """An immutable, packed state of an image. `directory` holds manifest.json and everything it names."""
+    """An immutable, packed state of an image.
+
+    `directory` holds manifest.json and all it names but the private files: what is in there may be offered to anybody.
+    """
 
     image: Image
     number: int

@@ -58,6 +58,7 @@ def _packed_fields(name: str, done: "PackResult", seconds: float) -> dict[str, A
         "tree_bytes": done.tree_bytes,
         "seconds": round(seconds, 1),
         "left_out": list(done.left_out),
+        "private": list(done.private),
         "retired": list(done.retired),
         "problems": list(done.problems),
     }
@@ -77,6 +78,7 @@ def _packed(name: str, done: "PackResult", seconds: float) -> dict[str, Any]:
         "new": megabytes(done.new_bytes),
         "tree": f"{megabytes(done.tree_bytes)} in {seconds:.1f} s, {done.tree_bytes / _MEGABYTE / seconds:.0f} MB/s",
         **({"left out": "\n".join(done.left_out)} if done.left_out else {}),
+        **({"for nodes only": "\n".join(done.private)} if done.private else {}),
         **({"deleted": f"versions {', '.join(map(str, done.retired))}, by retention"} if done.retired else {}),
     }
 
@@ -86,6 +88,7 @@ def _previewed(seen: "Preview") -> dict[str, Any]:
     return {
         "compared with": against,
         "would be new": f"{seen.new_shards} of {seen.shards} shards, {megabytes(seen.new_bytes)}",
+        **({"for nodes only": "other private files"} if seen.private_differs else {}),
         "packages": "\n".join(seen.packages) if seen.in_force and seen.packages else f"{len(seen.packages)} differ",
         "kernel": seen.kernel,
         "initramfs": seen.initramfs,

@@ -10,9 +10,11 @@ from typing import Final
 
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.cut import SHARD_BYTES, Item, cut, items
+from luna_core.image.private import private_archive, set_apart
 from luna_core.image.scan import Entry, Scan, TreeChanged, scan
 from luna_core.image.versions import load_version, locked, publish, sync, unfinished
 from luna_core.image.writer import LEVEL, VersionWriter, write_shards
+from luna_core.node.errors import shown
 from luna_core.node.manifest import MANIFEST_NAME, Kind, Manifest, Package, Shard
 
 _ATTEMPTS: Final = 3
@@ -24,6 +26,8 @@ class Source:
     """What is to be packed. `kernel` and `initramfs` are files of the controller, `excludes` and `emptied` patterns.
 
     Paths that match `excludes` are left out with all below them; files that match `emptied` are packed without content.
+    `private` are patterns beside those of luna_core.image.private, whose `private_archive` tells what the salt is for;
+    `private_owner` are the user and group that may read the archive, if not the packer's own.
     """
 
     image: str
@@ -35,17 +39,24 @@ class Source:
     packages: Sequence[Package] = ()
     excludes: Sequence[str] = ()
     emptied: Sequence[str] = ()
+    private: Sequence[str] = ()
+    private_salt: bytes = b""
+    private_owner: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """A packed version. `new_bytes` is what it added to the disk; `left_out` says what an image can't hold, by name."""
+    """A packed version. `new_bytes` is what it added to the disk; `left_out` says what an image can't hold, by name.
+
+    `private` names the files that are not in the shards.
+    """
 
     directory: Path
     manifest_sha256: str
     manifest: Manifest
     new_bytes: int
     left_out: tuple[str, ...]
+    private: tuple[str, ...]
 
 
 def pack(
@@ -70,9 +81,9 @@ def pack(
             raise BadInput(f"image {source.image}: {path} does not exist.")
     with locked(versions), unfinished(versions) as work:
         writer = VersionWriter(work, level, previous, load_version(previous) if previous else None)
-        found, shards = _steady(source, writer, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
+        found, shards, private = _steady(source, writer, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
         progress(0, 0, "publishing")
-        manifest = _manifest(source, writer, found, shards)
+        manifest = _manifest(source, writer, found, shards, private)
         new_bytes = writer.keep_only([manifest.kernel, manifest.initramfs, *shards])
         (work / MANIFEST_NAME).write_bytes(manifest.to_bytes())
         for path in (work / MANIFEST_NAME, writer.directory, work):
@@ -84,27 +95,36 @@ def pack(
         manifest=manifest,
         new_bytes=new_bytes,
         left_out=tuple(found.left_out),
+        private=tuple(shown(one.path) for one in found.private),
     )
 
 
 def _steady(
     source: Source, writer: VersionWriter, progress: Progress, shard_bytes: int, workers: int
-) -> tuple[Scan, tuple[Shard, ...]]:
+) -> tuple[Scan, tuple[Shard, ...], Shard | None]:
     """Pack until the tree was the same before and after; what was compressed before is not compressed again."""
     changed = LunaError("")
     for _ in range(_ATTEMPTS):
         progress(0, 0, "scanning")
         try:
-            found = scan(source.tree, source.excludes, source.emptied)
+            found = _scan(source)
             groups = _groups(source.tree, found, shard_bytes)
             _check_space(writer, source, groups)
             shards = write_shards(writer, source.tree, groups, progress, workers)
-            _check_unchanged(found, scan(source.tree, source.excludes, source.emptied))
+            archive = private_archive(source.tree, found.private, source.private_salt)
+            private = writer.add_private(archive, source.private_owner)
+            _check_unchanged(found, _scan(source))
         except TreeChanged as error:
             changed = error
             continue
-        return found, shards
+        return found, shards, private
     raise changed
+
+
+def _scan(source: Source) -> Scan:
+    found = scan(source.tree, source.excludes, source.emptied)
+    set_apart(found, source.private)
+    return found
 
 
 def _groups(tree: Path, found: Scan, shard_bytes: int) -> list[tuple[Kind, list[Item]]]:
@@ -128,10 +148,13 @@ def _check_space(writer: VersionWriter, source: Source, groups: Sequence[tuple[K
 
 
 def _check_unchanged(before: Scan, after: Scan) -> None:
-    pairs = zip_longest(before.directories + before.files + before.links, after.directories + after.files + after.links)
-    for old, new in pairs:
+    for old, new in zip_longest(_entries(before), _entries(after)):
         if old is None or new is None or _signature(old) != _signature(new):
             raise TreeChanged((old or new).path)
+
+
+def _entries(found: Scan) -> list[Entry]:
+    return found.directories + found.files + found.links + found.private
 
 
 def _signature(entry: Entry) -> tuple[bytes, ...] | tuple[object, ...]:
@@ -139,7 +162,9 @@ def _signature(entry: Entry) -> tuple[bytes, ...] | tuple[object, ...]:
     return entry.path, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _manifest(source: Source, writer: VersionWriter, found: Scan, shards: tuple[Shard, ...]) -> Manifest:
+def _manifest(
+    source: Source, writer: VersionWriter, found: Scan, shards: tuple[Shard, ...], private: Shard | None
+) -> Manifest:
     kernel = writer.add_boot_file("kernel", source.kernel)
     initramfs = writer.add_boot_file("initramfs", source.initramfs)
     return Manifest(
@@ -149,7 +174,8 @@ def _manifest(source: Source, writer: VersionWriter, found: Scan, shards: tuple[
         kernel=kernel,
         initramfs=initramfs,
         shards=shards,
+        private=private,
         packages=tuple(sorted(source.packages, key=lambda one: (one.name, one.version))),
-        entries=len(found.directories) + len(found.files) + len(found.links),
+        entries=len(_entries(found)),
         level=writer.level,
     )

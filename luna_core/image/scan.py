@@ -35,11 +35,15 @@ class Entry:
 
 @dataclass(kw_only=True)
 class Scan:
-    """A tree's entries, parents before children. `left_out` says by name what an image can't hold, and why."""
+    """A tree's entries, parents before children. `left_out` says by name what an image can't hold, and why.
+
+    `private` are files, then links, that luna_core.image.private sets apart from the others.
+    """
 
     directories: list[Entry] = field(default_factory=list)
     files: list[Entry] = field(default_factory=list)
     links: list[Entry] = field(default_factory=list)
+    private: list[Entry] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 

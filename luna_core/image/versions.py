@@ -1,7 +1,8 @@
 """Image versions on the controller's disk.
 
 A directory of versions holds one directory per version, called by the manifest's SHA-256. Names that begin with a dot
-are luna's own: the lock, a version being packed and a version being removed; none of them is ever a version.
+are luna's own: the lock, a version being packed or removed, and the private archives, which lie beside the versions
+because transports offer all that is in a version's directory; none of them is ever a version.
 """
 
 import fcntl
@@ -21,6 +22,8 @@ from luna_core.node.manifest import MANIFEST_NAME, BootFile, Manifest, Shard, pa
 
 _LOCK: Final = ".lock"
 _RUBBISH: Final = ".unfinished-"
+_PRIVATE: Final = ".private"
+PRIVATE_NAME: Final = "private.tar.zst"
 _IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,15 +38,23 @@ def load_version(version: Path) -> Manifest:
 def check_version(version: Path) -> list[str]:
     """What is wrong with a version's files, by name: missing, or with other bytes than packed. Reads all of them."""
     manifest = load_version(version)
-    wrong = []
     files: list[Shard | BootFile] = [manifest.kernel, manifest.initramfs, *manifest.shards]
-    for file in files:
+    places = [(version / file.name, file) for file in files]
+    if manifest.private:
+        places.append((private_file(version), manifest.private))
+    wrong = []
+    for path, file in places:
         try:
-            if sha256_of(version / file.name) != file.sha256:
+            if sha256_of(path) != file.sha256:
                 wrong.append(f"{file.name}: its SHA-256 is not the manifest's")
         except OSError as error:
             wrong.append(f"{file.name}: {error.strerror}")
     return wrong
+
+
+def private_file(version: Path) -> Path:
+    """Where the archive of a version's private files is, if it has any."""
+    return version.parent / _PRIVATE / version.name
 
 
 def sha256_of(path: Path) -> str:
@@ -67,6 +78,9 @@ def collect(versions: Path, keep: Collection[str]) -> list[str]:
         gone = [path for path in versions.iterdir() if _IDENTITY.fullmatch(path.name) and path.name not in keep]
         for version in gone:
             _remove(version)
+        for archive in versions.glob(f"{_PRIVATE}/*"):
+            if not (versions / archive.name).exists():
+                archive.unlink()
         return sorted(version.name for version in gone)
 
 
@@ -107,10 +121,11 @@ def publish(work: Path, identity: str) -> Path:
     A version of that name that is there already is the same and stays, unless it is damaged.
     """
     version = work.parent / identity
-    work.chmod(0o755)
     if version.exists() and not _is_sound(version):
         _remove(version)
     if not version.exists():
+        _keep_private(work / PRIVATE_NAME, private_file(version))
+        work.chmod(0o755)
         work.rename(version)
     sync(version.parent)
     return version
@@ -125,6 +140,15 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _keep_private(made: Path, place: Path) -> None:
+    if not made.exists():
+        return
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    os.chown(place.parent, made.stat().st_uid, made.stat().st_gid)
+    made.rename(place)
+    sync(place.parent)
+
+
 def _is_sound(version: Path) -> bool:
     try:
         return not check_version(version)
@@ -136,3 +160,4 @@ def _remove(version: Path) -> None:
     with unfinished(version.parent) as rubbish, suppress(FileNotFoundError):
         # A version that is half deleted must not be found under its name.
         version.rename(rubbish / version.name)
+    private_file(version).unlink(missing_ok=True)

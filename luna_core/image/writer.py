@@ -1,6 +1,7 @@
 """The files of a version that is being packed: written once, and shared with the previous version if possible."""
 
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ import zstandard
 
 from luna_core.image.cut import Item
 from luna_core.image.shard import build
-from luna_core.image.versions import sha256_of, sync
+from luna_core.image.versions import PRIVATE_NAME, private_file, sha256_of, sync
 from luna_core.node.manifest import BootFile, Kind, Manifest, Shard
 
 LEVEL: Final = 6
@@ -32,6 +33,7 @@ class VersionWriter:
         self.directory.chmod(0o755)
         self._previous = previous
         self._old_boot = {file.sha256: file for file in (manifest.kernel, manifest.initramfs)} if manifest else {}
+        self._old_private = manifest.private if manifest else None
         self._known: dict[str, Shard] = {}
         if manifest and manifest.level == level:
             self._known = {shard.unpacked_sha256: shard for shard in manifest.shards}
@@ -43,7 +45,7 @@ class VersionWriter:
         known = self._known.get(digest)
         if known and known.kind is kind and self._share(known):
             return known
-        packed = zstandard.ZstdCompressor(level=self.level, write_content_size=True).compress(archive)
+        packed = self._compress(archive)
         sha256 = hashlib.sha256(packed).hexdigest()
         shard = Shard(
             name=f"shards/{sha256}.tar.zst",
@@ -59,6 +61,31 @@ class VersionWriter:
         sync(path)
         self._known[digest] = shard
         return shard
+
+    def add_private(self, archive: bytes, owner: tuple[int, int] | None) -> Shard | None:
+        """Compress the archive of private files into a file that nobody else may read, or copy the previous one.
+
+        `owner` are the user and group of who serves it. An empty archive has no file, not even an earlier attempt's.
+        """
+        path = self.work / PRIVATE_NAME
+        path.unlink(missing_ok=True)
+        if not archive:
+            return None
+        digest = hashlib.sha256(archive).hexdigest()
+        packed = self._previous_private(digest) or self._compress(archive)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(packed)
+        if owner:
+            os.chown(path, *owner)
+        sync(path)
+        return Shard(
+            name=PRIVATE_NAME,
+            kind=Kind.PRIVATE,
+            sha256=hashlib.sha256(packed).hexdigest(),
+            size_bytes=len(packed),
+            unpacked_sha256=digest,
+            unpacked_bytes=len(archive),
+        )
 
     def add_boot_file(self, name: str, source: Path) -> BootFile:
         """Copy the kernel or the initramfs, or share the previous version's if it is the same."""
@@ -79,6 +106,20 @@ class VersionWriter:
                 path.unlink()
         statuses = [(self.work / name).stat() for name in names]
         return sum(status.st_size for status in statuses if status.st_nlink == 1)
+
+    def _compress(self, archive: bytes) -> bytes:
+        return zstandard.ZstdCompressor(level=self.level, write_content_size=True).compress(archive)
+
+    def _previous_private(self, unpacked_sha256: str) -> bytes | None:
+        """The previous version's archive, if it has the same content: its bytes may be an older zstd's."""
+        old = self._old_private
+        if old is None or old.unpacked_sha256 != unpacked_sha256 or self._previous is None:
+            return None
+        try:
+            packed = private_file(self._previous).read_bytes()
+        except OSError:
+            return None
+        return packed if hashlib.sha256(packed).hexdigest() == old.sha256 else None
 
     def _share(self, file: Shard | BootFile) -> bool:
         """Whether the file is there now: from an earlier attempt, or linked from a previous version that is sound."""

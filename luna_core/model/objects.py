@@ -99,6 +99,9 @@ class OsImage(StoredObject):
     dracut_modules: tuple[Word, ...] = Field((), description="dracut modules to add to the initramfs, -NAME to omit.")
     kernel_arguments: Arguments = Field("", description="Arguments for the kernel.")
     grab_excludes: tuple[str, ...] = Field((), description="Patterns that grab and push leave alone.")
+    private_files: tuple[str, ...] = Field(
+        (), description="Patterns of files that only nodes in a boot session get; -PATTERN: not for its mode alone."
+    )
     options: dict[Word, Text] = Field({}, description="What the distribution driver needs, as KEY=VALUE.")
     latest: int = Field(0, ge=0, description="Number of the version in force; 0 before the first pack.")
 

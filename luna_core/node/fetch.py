@@ -45,6 +45,8 @@ def _finish(fetcher: Fetcher, delivery: Delivery) -> None:
     try:
         for lost in delivery.unpacker.finish():
             delivery.say(f"not kept by this file system: {lost}")
+        if delivery.manifest.private:
+            _place_private(delivery, delivery.manifest.private)
     except BaseException:
         fetcher.close()
         raise
@@ -53,6 +55,26 @@ def _finish(fetcher: Fetcher, delivery: Delivery) -> None:
 
 def _fetch_manifest(job: Job, say: Say) -> Manifest:
     reason = "there are no endpoints"
+def _place_private(delivery: Delivery, private: Shard) -> None:
+    """The files that the boot server gives to nobody but this node, in its session; nothing of them is kept."""
+    base, _, path = delivery.job.private_url.rpartition("/")
+    session = {"Authorization": f"Bearer {delivery.job.token}"}
+    reason = ""
+    for pause_s in PAUSES_S:
+        time.sleep(pause_s)
+        connection = Connection(f"{base}/")
+        try:
+            delivery.unpacker.place_private(connection.get(path, size_bytes=private.size_bytes, headers=session))
+        except (HttpError, DamagedShard) as error:
+            reason = str(error)
+            delivery.say(f"no private files: {reason}")
+        else:
+            return
+        finally:
+            connection.close()
+    raise UnpackError(f"The private files can't be fetched: {reason}")
+
+
     for pause_s in PAUSES_S:
         time.sleep(pause_s)
         for base in dict.fromkeys(one.parameters.get("base", one.url) for one in job.endpoints):

@@ -29,6 +29,7 @@ class Connection:
         size_bytes: int | None = None,
         offset: int | None = None,
         limit_bytes: int = 256 << 20,
+        headers: Mapping[str, str] | None = None,
         received: Callable[[int], object] = lambda size_bytes: None,
     ) -> bytes:
         """The body of a file, `size_bytes` long if that is known; `received` is told the length of each block.
@@ -37,7 +38,7 @@ class Connection:
         status or size than expected, more than `limit_bytes`, or a broken connection.
         """
         part = {} if offset is None else {"Range": f"bytes={offset}-{offset + (size_bytes or 0) - 1}"}
-        response = self._request("GET", path, None, part)
+        response = self._request("GET", path, None, {**(headers or {}), **part})
         try:
             if response.status != (206 if part else 200):
                 raise HttpError(f"{self.base_url}{path}: status {response.status} {response.reason}.")

@@ -13,18 +13,22 @@ from typing import Any, Final, TypeVar
 
 from luna_core.node.errors import UnpackError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST_NAME: Final = "manifest.json"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 R = TypeVar("R")
 
 
 class Kind(StrEnum):
-    """What a shard holds. Directories and links can only be completed when all files are there."""
+    """What a shard holds. Directories and links can only be completed when all files are there.
+
+    The private files are no shard to fetch with the others: a node gets them from the boot server, in its own session.
+    """
 
     DIRECTORIES = "directories"
     FILES = "files"
     LINKS = "links"
+    PRIVATE = "private"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,10 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """An image version. `level` is zstd's compression level; sizes in bytes are on the instance's properties."""
+    """An image version. `level` is zstd's compression level; sizes in bytes are on the instance's properties.
+
+    `private` describes the archive of the files that are for nodes only, if there are any.
+    """
 
     image: str
     distro: str
@@ -66,6 +73,7 @@ class Manifest:
     kernel: BootFile
     initramfs: BootFile
     shards: tuple[Shard, ...]
+    private: Shard | None = None
     packages: tuple[Package, ...] = ()
     entries: int
     level: int
@@ -121,8 +129,13 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
     own["kernel"] = _record(BootFile, document["kernel"])
     own["initramfs"] = _record(BootFile, document["initramfs"])
     own["packages"] = tuple(_record(Package, one) for one in document["packages"])
-    own["shards"] = tuple(_record(Shard, {**one, "kind": Kind(one["kind"])}) for one in document["shards"])
+    own["shards"] = tuple(_shard(one) for one in document["shards"])
+    own["private"] = _shard(document["private"]) if document["private"] else None
     return Manifest(**own)
+
+
+def _shard(values: Mapping[str, Any]) -> Shard:
+    return _record(Shard, {**values, "kind": Kind(values["kind"])})
 
 
 def _record(record: type[R], values: Mapping[str, Any]) -> R:

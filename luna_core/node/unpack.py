@@ -10,7 +10,7 @@ from types import TracebackType
 from luna_core.node.errors import DamagedShard, UnpackError
 from luna_core.node.manifest import Kind, Manifest, Shard
 from luna_core.node.place import Placer
-from luna_core.node.tar import Entry, read_entries
+from luna_core.node.tar import LINK, Entry, read_entries
 from luna_core.node.zstd import decompress
 
 
@@ -30,6 +30,7 @@ class Unpacker:
         self._kept: dict[str, bytes] = {}
         self._flagged: dict[bytes, Entry] = {}
         self._lost: set[str] = set()
+        self._private = manifest.private
 
     def __enter__(self) -> "Unpacker":
         return self
@@ -64,6 +65,12 @@ class Unpacker:
         with self._lock:
             return sum(shard.unpacked_bytes for name, shard in self._shards.items() if self._is_done(name))
 
+    def place_private(self, packed: bytes) -> None:
+        """Unpack the archive of private files. Raises DamagedShard if these are not its bytes, else as `finish`."""
+        assert self._private is not None  # noqa: S101 - asked for only if the manifest has it
+        self._unpack(self._private, packed)
+        self._private = None
+
     def finish(self) -> tuple[str, ...]:
         """Wait for what was offered, then set links, directories' attributes and inode flags.
 
@@ -74,6 +81,8 @@ class Unpacker:
             future.result()
         if missing := self.missing():
             raise UnpackError(f"{len(missing)} shards are missing, the first is {missing[0].name}.")
+        if self._private:
+            raise UnpackError("The private files are missing.")
         with Placer(self._root) as placer:
             self._complete(placer)
         return tuple(sorted(self._lost.union(placer.lost)))
@@ -94,12 +103,15 @@ class Unpacker:
         found = hashlib.sha256(packed).hexdigest()
         if found != shard.sha256:
             raise DamagedShard(f"Shard {shard.name} has SHA-256 {found}, not {shard.sha256}.")
-        if shard.kind is not Kind.FILES:
+        if shard.kind in (Kind.DIRECTORIES, Kind.LINKS):
             self._kept[shard.name] = packed
             return
         flagged = {}
         with Placer(self._root) as placer:
             for entry in read_entries(decompress(packed, shard.unpacked_bytes)):
+                if entry.kind == LINK:
+                    placer.link(entry)
+                    continue
                 placer.file(entry)
                 if entry.flags:
                     entry.regions = []

@@ -93,6 +93,7 @@ class Resolver:
             dracut_modules=stored.dracut_modules,
             kernel_arguments=stored.kernel_arguments,
             options=stored.options,
+            private_files=stored.private_files,
         )
 
     def image_version(self, stored: ImageVersion, directory: Path) -> types.ImageVersion:

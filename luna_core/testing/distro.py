@@ -67,7 +67,8 @@ class DistroContract:
 
     def test_excludes_are_absolute(self, distro: Distro) -> None:
         """They are patterns below the root."""
-        assert all(pattern.startswith("/") for pattern in (*distro.pack_excludes(), *distro.grab_excludes()))
+        private = [pattern.removeprefix("-") for pattern in distro.private_files()]
+        assert all(pattern.startswith("/") for pattern in (*distro.pack_excludes(), *distro.grab_excludes(), *private))
 
     def test_boot_packages_are_names(self, distro: Distro, image: Image) -> None:
         """One package each."""

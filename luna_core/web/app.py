@@ -39,6 +39,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/install", "GET", routes.install)
     app.route("/boot/status", "POST", routes.status)
     app.route("/boot/progress", "POST", routes.progress)
+    app.route("/boot/private", "GET", routes.private)
     app.route("/boot/files/<name:path>", "GET", routes.boot_file)
     for answer in service.hooks.luna_web_apps():
         _mount(app, answer.plugin, answer.value.prefix, answer.value.load)
@@ -70,6 +71,11 @@ class _Routes:
 
     def status(self) -> None:
         form = bottle.request.forms
+    def private(self) -> Any:
+        archive = self._service.private_files(_token(), _client())
+        kept_by_nobody = {"Cache-Control": "no-store"}
+        return bottle.static_file(archive.name, str(archive.parent), "application/octet-stream", headers=kept_by_nobody)
+
         self._service.report(form.get("node", ""), _token(), _client(), _event(form))
 
     def progress(self) -> None:

@@ -11,6 +11,7 @@ from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.system import own_system
 from luna_core.errors import BadInput
 from luna_core.model import Node, NodeState
+from luna_core.image.versions import private_file
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
@@ -63,10 +64,20 @@ class BootService:
         facts = self._facts(session.node)
         offers = ask_plugins(self.hooks, facts)
         script = scripts.install_script(url, facts, offers, *own_system(facts, self.luna.settings))
-        self.commits.run(
-            lambda work: self._event(work, session, BootEvent(time=sessions.now(), phase="script", status="done"))
-        )
+        event = BootEvent(time=sessions.now(), phase="script", status="done")
+
+        def keep(work: Work) -> None:
+            # A version that came in force since the boot began is what this script installs.
+            current = work.by_id(BootSession, session.id).changed(**_version(facts))
+            sessions.record_event(work, current, event)
+
+        self.commits.run(keep)
         return script
+
+    def private_files(self, token: str, address: str) -> Path:
+        """The archive of the private files of the version that a live session's node installs; raises Refused."""
+        session = self.luna.read(lambda work: sessions.authenticate(work, token, None, address))
+        return private_file(self.versions / session.manifest_sha256)
 
     def report(self, node: str, token: str, address: str, event: BootEvent) -> None:
         """Keep what a node reports of a phase; raises Refused."""
@@ -104,7 +115,7 @@ class BootService:
 
         def open_one(work: Work) -> sessions.Opened:
             waiting.forget(work, machine.macs)
-            opened = sessions.open_session(work, work.by_id(Node, node.id), address, {} if local else version)
+            opened = sessions.open_session(work, work.by_id(Node, node.id), address, {} if local else _version(facts))
             if local:
                 sessions.record_local(work, opened.session)
             if verdict.notices:
@@ -167,6 +178,14 @@ class BootService:
         values = self._settings()
         facts = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, node_id)))
         self.hooks.luna_node_state_changed(facts, old, new)
+
+def _version(facts: BootFacts) -> dict[str, str | int]:
+    return {
+        "image": facts.image.name,
+        "version": facts.version.number,
+        "manifest_sha256": facts.version.manifest_sha256,
+    }
+
 
     @staticmethod
     def _event(work: Work, session: BootSession, event: BootEvent) -> BootSession:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from luna_core.image.pack import Packed, Source, pack
+from luna_core.image.versions import private_file
 from luna_core.node.flags import read_flags, write_flags
 from luna_core.node.unpack import Unpacker
 
@@ -148,7 +149,8 @@ def packed(tmp_path: Path) -> Pack:
         (tmp_path / name).write_text(name)
 
     def run(tree: Path, versions: Path | None = None, *, shard_bytes: int = 1 << 16, **options: object) -> Packed:
-        facts = {key: options.pop(key) for key in ("excludes", "emptied", "packages") if key in options}
+        names = ("excludes", "emptied", "packages", "private", "private_salt")
+        facts = {key: options.pop(key) for key in names if key in options}
         source = Source(
             image="compute",
             tree=tree,
@@ -181,6 +183,8 @@ def unpacked(root: Path) -> Unpack:
         with Unpacker(root, version.manifest, workers=3) as unpacker:
             for shard in shards:
                 unpacker.offer(shard.name, version.directory / shard.name)
+            if version.manifest.private:
+                unpacker.place_private(private_file(version.directory).read_bytes())
             return unpacker.finish()
 
     return run

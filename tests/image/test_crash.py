@@ -29,6 +29,7 @@ print("end")
 UNPACK = """
 import sys
 from pathlib import Path
+from luna_core.image.versions import private_file
 from luna_core.node.manifest import parse_manifest
 from luna_core.node.place import Placer
 from luna_core.node.unpack import Unpacker
@@ -44,6 +45,8 @@ manifest = parse_manifest((version / "manifest.json").read_bytes())
 with Unpacker(Path(sys.argv[2]), manifest, workers=2) as unpacker:
     for shard in manifest.shards:
         unpacker.offer(shard.name, version / shard.name)
+    if manifest.private:
+        unpacker.place_private(private_file(version).read_bytes())
     unpacker.finish()
 """
 

@@ -29,7 +29,7 @@ def test_another_hash_than_pinned_is_refused(many: Path, packed: Pack) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(format=2), "has format 2; this luna reads format 1"),
+        (lambda m: m.update(format=1), "has format 1; this luna reads format 2"),
         (lambda m: m.pop("shards"), "can't be understood: KeyError('shards')"),
         (lambda m: m["kernel"].update(name="../kernel"), "names '../kernel'"),
         (lambda m: m["shards"][0].update(name="/etc/passwd"), "names '/etc/passwd'"),

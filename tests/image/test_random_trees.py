@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from luna_core.image.compare import differences
 from luna_core.image.pack import Packed
+from luna_core.image.versions import private_file
 from luna_core.node.unpack import Unpacker
 
 NAMES = st.binary(min_size=1, max_size=12).map(lambda name: name.replace(b"/", b"_").replace(b"\0", b"0"))
@@ -83,6 +84,8 @@ def test_any_tree_comes_back(tmp_path: Path, packed: Callable[..., Packed], entr
     with Unpacker(base / "root", version.manifest, workers=2) as unpacker:
         for shard in shards:
             unpacker.offer(shard.name, version.directory / shard.name)
+        if version.manifest.private:
+            unpacker.place_private(private_file(version.directory).read_bytes())
         assert unpacker.finish() == ()
     assert differences(base / "tree", base / "root") == []
     assert packed(base / "tree", base / "again", shard_bytes=1 << 14).manifest_sha256 == version.manifest_sha256

@@ -11,12 +11,15 @@ import zstandard
 
 from luna_core.image.compare import differences
 from luna_core.image.pack import Packed
+from luna_core.image.versions import private_file
 
 Pack = Callable[..., Packed]
 Unpack = Callable[..., tuple[str, ...]]
 
 
 def archives(version: Packed, kind: str) -> list[bytes]:
+    if kind == "private":
+        return [zstandard.decompress(private_file(version.directory).read_bytes())]
     shards = [shard for shard in version.manifest.shards if shard.kind == kind]
     return [zstandard.decompress((version.directory / shard.name).read_bytes()) for shard in shards]
 
@@ -57,7 +60,7 @@ def test_holes_take_no_space(hostile: Path, root: Path, packed: Pack, unpacked: 
 
 def test_gnu_tar_reads_the_shards(hostile: Path, root: Path, packed: Pack) -> None:
     version = packed(hostile, shard_bytes=1 << 22)
-    for archive in [*archives(version, "files"), *archives(version, "links"), *archives(version, "directories")]:
+    for archive in [one for kind in ("files", "private", "links", "directories") for one in archives(version, kind)]:
         options = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--delay-directory-restore"]
         subprocess.run(["tar", "-xpf", "-", "-C", root, *options], input=archive, check=True)
     # It knows no inode flags, escapes in names of attributes otherwise, and takes a part for the whole file.
@@ -67,7 +70,7 @@ def test_gnu_tar_reads_the_shards(hostile: Path, root: Path, packed: Pack) -> No
 
 def test_python_reads_the_shards(hostile: Path, packed: Pack) -> None:
     names = set()
-    for kind in ("directories", "files", "links"):
+    for kind in ("directories", "files", "private", "links"):
         for archive in archives(packed(hostile), kind):
             with tarfile.open(fileobj=io.BytesIO(archive)) as shard:
                 names |= set(shard.getnames())

@@ -28,9 +28,9 @@ EMPTIED = ("/etc/machine-id",)
 class PackResult:
     """A pack: the version that is now in force, whether it is new, and what could not go into it.
 
-    `tree_bytes` is the size of the tree as it will be unpacked, `boot_bytes` that of kernel and initramfs; `retired`
-    are versions that retention deleted; `problems` are what went wrong beside it, such as a transport that doesn't
-    offer the version while others do.
+    `tree_bytes` is the size of the tree as it will be unpacked, `boot_bytes` that of kernel and initramfs; `private`
+    names the files that only nodes get; `retired` are versions that retention deleted; `problems` are what went wrong
+    beside it, such as a transport that doesn't offer the version while others do.
     """
 
     version: ImageVersion
@@ -40,6 +40,7 @@ class PackResult:
     tree_bytes: int
     boot_bytes: int
     left_out: tuple[str, ...]
+    private: tuple[str, ...]
     retired: tuple[int, ...]
     problems: tuple[str, ...]
 
@@ -60,7 +61,7 @@ def pack_image(luna: Luna, name: str, progress: Progress, *, fresh: bool = False
         initramfs = initramfs_of(luna, image, distro, progress, fresh=fresh)
         with versions_lock(luna.settings, f"packing osimage {name}"):
             packed = pack(
-                source_of(image, distro, initramfs),
+                source_of(luna, image, distro, initramfs),
                 luna.settings.images_directory,
                 previous=_in_force(luna, name),
                 progress=progress,
@@ -68,7 +69,7 @@ def pack_image(luna: Luna, name: str, progress: Progress, *, fresh: bool = False
             return _publish(luna, name, image, packed)
 
 
-def source_of(image: types.Image, distro: Distro, initramfs: Path) -> Source:
+def source_of(luna: Luna, image: types.Image, distro: Distro, initramfs: Path) -> Source:
     """What of an image is packed."""
     kernel = kernel_of(image, distro)
     return Source(
@@ -81,6 +82,9 @@ def source_of(image: types.Image, distro: Distro, initramfs: Path) -> Source:
         packages=[Package(name=one, version=version) for one, version in distro.installed_packages(image.path)],
         excludes=distro.pack_excludes(),
         emptied=EMPTIED,
+        private=(*distro.private_files(), *image.private_files),
+        private_salt=luna.keyring.derive("private files"),
+        private_owner=luna.keyring.owner(),
     )
 
 
@@ -130,6 +134,7 @@ def _publish(luna: Luna, name: str, image: types.Image, packed: Packed) -> PackR
         tree_bytes=sum(shard.unpacked_bytes for shard in packed.manifest.shards),
         boot_bytes=packed.manifest.kernel.size_bytes + packed.manifest.initramfs.size_bytes,
         left_out=packed.left_out,
+        private=packed.private,
         retired=tuple(retired),
         problems=tuple(problems),
     )

@@ -13,6 +13,7 @@ import zstandard
 from luna_core.errors import BadInput
 from luna_core.image.cut import Item, cut, items
 from luna_core.image.pack import Progress
+from luna_core.image.private import private_archive, set_apart
 from luna_core.image.scan import Scan, scan
 from luna_core.image.shard import build
 from luna_core.image.versions import load_version, sha256_of
@@ -38,6 +39,7 @@ class Preview:
     shards: int
     new_shards: int
     new_bytes: int
+    private_differs: bool
     packages: tuple[str, ...]
     kernel: str
     initramfs: str
@@ -46,7 +48,8 @@ class Preview:
     @property
     def changes_anything(self) -> bool:
         """Whether a pack would make a new version."""
-        return bool(self.new_shards or self.packages or self.initramfs != "unchanged" or self.in_force is None)
+        differs = self.new_shards or self.packages or self.private_differs or self.initramfs != "unchanged"
+        return bool(differs or self.in_force is None)
 
 
 def preview(luna: Luna, name: str, progress: Progress) -> Preview:
@@ -60,6 +63,7 @@ def preview(luna: Luna, name: str, progress: Progress) -> Preview:
     kernel = kernel_of(image, distro)
     progress(0, 0, "scanning")
     found = scan(image.path, distro.pack_excludes(), EMPTIED)
+    set_apart(found, (*distro.private_files(), *image.private_files))
     groups = _groups(image.path, found)
     known = {shard.unpacked_sha256 for shard in manifest.shards} if manifest else set()
     new = _new_sizes(image.path, groups, known, progress)
@@ -70,6 +74,7 @@ def preview(luna: Luna, name: str, progress: Progress) -> Preview:
         shards=len(groups),
         new_shards=len(new),
         new_bytes=sum(new),
+        private_differs=_private_differs(luna, manifest, image.path, found),
         packages=tuple(_packages(manifest, dict(distro.installed_packages(image.path)))),
         kernel=kernel.release,
         initramfs="unchanged" if same else "another one, that is made already" if cached else "will be made anew",
@@ -85,6 +90,14 @@ def _in_force(work: Work, name: str) -> ImageVersion | None:
 def _groups(tree: Path, found: Scan) -> list[list[Item]]:
     kinds = (found.directories, found.files, found.links)
     return [group for entries in kinds for group in cut(items(tree, entries))]
+
+
+def _private_differs(luna: Luna, manifest: Manifest | None, tree: Path, found: Scan) -> bool:
+    now = None
+    if found.private:
+        archive = private_archive(tree, found.private, luna.keyring.derive("private files"))
+        now = hashlib.sha256(archive).hexdigest()
+    return now != (manifest.private.unpacked_sha256 if manifest and manifest.private else None)
 
 
 def _new_sizes(tree: Path, groups: Sequence[Sequence[Item]], known: set[str], progress: Progress) -> list[int]:

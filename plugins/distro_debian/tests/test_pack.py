@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from luna_core.image.versions import load_version
+from luna_core.image.versions import load_version, private_file
 from luna_core.node.unpack import Unpacker
 from luna_core.run import run
 from luna_core.testing import facts
@@ -57,6 +57,8 @@ def unpack(version: Path, root: Path) -> None:
     with Unpacker(root, manifest, workers=2) as unpacker:
         for shard in manifest.shards:
             unpacker.offer(shard.name, version / shard.name)
+        assert manifest.private is not None
+        unpacker.place_private(private_file(version).read_bytes())
         assert unpacker.finish() == ()
 
 
