@@ -6,11 +6,11 @@ from concurrent.futures import wait
 from threading import Thread
 from typing import Final
 
-from luna_core.node.errors import UnpackError
+from luna_core.node.errors import DamagedShard, UnpackError
 from luna_core.node.fetcher import Delivery, Fetcher, FetchError, load_fetcher
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Endpoint, Job
-from luna_core.node.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from luna_core.node.manifest import MANIFEST_NAME, Manifest, Shard, parse_manifest
 from luna_core.node.report import Reporter
 from luna_core.node.unpack import Unpacker
 
@@ -43,18 +43,16 @@ def fetch(job: Job, say: Say = lambda text: None) -> None:
 
 def _finish(fetcher: Fetcher, delivery: Delivery) -> None:
     try:
-        for lost in delivery.unpacker.finish():
-            delivery.say(f"not kept by this file system: {lost}")
         if delivery.manifest.private:
             _place_private(delivery, delivery.manifest.private)
+        for lost in delivery.unpacker.finish():
+            delivery.say(f"not kept by this file system: {lost}")
     except BaseException:
         fetcher.close()
         raise
     fetcher.leave()
 
 
-def _fetch_manifest(job: Job, say: Say) -> Manifest:
-    reason = "there are no endpoints"
 def _place_private(delivery: Delivery, private: Shard) -> None:
     """The files that the boot server gives to nobody but this node, in its session; nothing of them is kept."""
     base, _, path = delivery.job.private_url.rpartition("/")
@@ -75,6 +73,8 @@ def _place_private(delivery: Delivery, private: Shard) -> None:
     raise UnpackError(f"The private files can't be fetched: {reason}")
 
 
+def _fetch_manifest(job: Job, say: Say) -> Manifest:
+    reason = "there are no endpoints"
     for pause_s in PAUSES_S:
         time.sleep(pause_s)
         for base in dict.fromkeys(one.parameters.get("base", one.url) for one in job.endpoints):

@@ -24,7 +24,6 @@ class Endpoint:
 class Job:
     """What to fetch for whom. The node is number `index` of the `count` nodes that fetch the same version.
 
-    `report_command`, given a phase and `started` or `done`, tells the boot server; it's left out where none is given.
     `private_url` gives the version's private files to this node's session.
     `work_directory` keeps what was received, so that a restart resumes; in RAM, its size bounds what is kept there.
     """
@@ -36,7 +35,6 @@ class Job:
     root: Path
     work_directory: Path
     endpoints: tuple[Endpoint, ...]
-    report_command: tuple[str, ...] = ()
     private_url: str = ""
     index: int = 0
     count: int = 1

@@ -37,9 +37,9 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/discovery", "GET", routes.discovery)
     app.route("/boot/choose", "GET", routes.choose)
     app.route("/boot/install", "GET", routes.install)
+    app.route("/boot/private", "GET", routes.private)
     app.route("/boot/status", "POST", routes.status)
     app.route("/boot/progress", "POST", routes.progress)
-    app.route("/boot/private", "GET", routes.private)
     app.route("/boot/files/<name:path>", "GET", routes.boot_file)
     for answer in service.hooks.luna_web_apps():
         _mount(app, answer.plugin, answer.value.prefix, answer.value.load)
@@ -69,13 +69,13 @@ class _Routes:
         node = bottle.request.query.get("node", "")
         return _text(self._service.install_script(node, _token(), _client(), _own_url()))
 
-    def status(self) -> None:
-        form = bottle.request.forms
     def private(self) -> Any:
         archive = self._service.private_files(_token(), _client())
         kept_by_nobody = {"Cache-Control": "no-store"}
         return bottle.static_file(archive.name, str(archive.parent), "application/octet-stream", headers=kept_by_nobody)
 
+    def status(self) -> None:
+        form = bottle.request.forms
         self._service.report(form.get("node", ""), _token(), _client(), _event(form))
 
     def progress(self) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 
 from luna_core import types
 from luna_core.boot import scripts, sessions, waiting
@@ -10,8 +11,8 @@ from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.system import own_system
 from luna_core.errors import BadInput
-from luna_core.model import Node, NodeState
 from luna_core.image.versions import private_file
+from luna_core.model import Node, NodeState
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
@@ -104,11 +105,6 @@ class BootService:
         if verdict.named_by:
             self.hooks.luna_node_identified(facts.node, verdict.named_by.value)
         offers = ask_plugins(self.hooks, facts)
-        version = {
-            "image": facts.image.name,
-            "version": facts.version.number,
-            "manifest_sha256": facts.version.manifest_sha256,
-        }
         local = scripts.boots_locally(facts)
         scripts.boot_script(url, facts, offers, "")  # what can't be rendered must not open a session
         address = self._boot_address(facts, machine)
@@ -179,17 +175,17 @@ class BootService:
         facts = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, node_id)))
         self.hooks.luna_node_state_changed(facts, old, new)
 
+    @staticmethod
+    def _event(work: Work, session: BootSession, event: BootEvent) -> BootSession:
+        return sessions.record_event(work, work.by_id(BootSession, session.id), event)
+
+
 def _version(facts: BootFacts) -> dict[str, str | int]:
     return {
         "image": facts.image.name,
         "version": facts.version.number,
         "manifest_sha256": facts.version.manifest_sha256,
     }
-
-
-    @staticmethod
-    def _event(work: Work, session: BootSession, event: BootEvent) -> BootSession:
-        return sessions.record_event(work, work.by_id(BootSession, session.id), event)
 
 
 def plain_address(remote: str) -> str:
