@@ -1,18 +1,22 @@
 """What became of boots: how far each node is, how long each phase took, and which nodes were slow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 from luna_core.model.boot import BootEvent, BootSession
 
 FIRMWARE = "kernel"
 SYSTEM = "system"
 SERVICE = "service"
+PAUSE = "pause"
+SCRIPT = "script"
+UP = "up"
+TRANSFERS = ("download", "unpack")
 SLOW = 1.5
 SLOW_S = 5.0
-LAST_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,10 @@ class Timeline:
 
 
 def timeline(session: BootSession) -> Timeline:
-    """The phases of a boot. `kernel` lasts until the install script is asked for, `system` until the node answers."""
+    """The phases of a boot. `kernel` lasts until the install script is asked for, `system` until the node answers.
+
+    A failure ends everything that goes on; `pause` lasts from there to the next attempt.
+    """
     opened = datetime.fromisoformat(session.opened)
     spans: list[Span] = []
     running: dict[str, float] = {}
@@ -54,11 +61,20 @@ def timeline(session: BootSession) -> Timeline:
         if event.status == "started":
             running[event.phase] = at_s
             continue
-        start_s = running.pop(event.phase, _start_of(event, spans))
-        phase = {"script": FIRMWARE, "up": SYSTEM}.get(event.phase, event.phase)
-        spans.append(Span(phase=phase, start_s=start_s, end_s=at_s, failed=event.status == "failed"))
+        failed = event.status == "failed"
+        start_s = running.pop(event.phase, max((span.end_s or 0.0 for span in spans), default=0.0))
+        spans.append(Span(phase=_title(event, spans), start_s=start_s, end_s=at_s, failed=failed))
+        if failed or event.phase == SCRIPT:
+            spans += [Span(phase=phase, start_s=start_s, end_s=at_s) for phase, start_s in running.items()]
+            running.clear()
     spans += [Span(phase=phase, start_s=start_s, end_s=None) for phase, start_s in running.items()]
     return Timeline(node=session.name, opened=opened, outcome=session.outcome, spans=tuple(spans))
+
+
+def _title(event: BootEvent, before: Sequence[Span]) -> str:
+    if event.phase == SCRIPT:
+        return PAUSE if before else FIRMWARE
+    return SYSTEM if event.phase == UP else event.phase
 
 
 def slow_phases(timelines: Sequence[Timeline]) -> list[str]:
@@ -83,14 +99,14 @@ def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, 
     """One node's row of `luna boot watch`: node, phase, percent, rates in bytes per second, peers and seconds."""
     now = at or datetime.now(UTC)
     last = session.events[-1] if session.events else None
-    # Figures of a transfer say nothing of the phases after it.
-    figures = session.progress if not last or str(session.progress.get("time", "")) > last.time else {}
+    phase = current_phase(session)
+    figures = transfer_figures(session)
     return {
         "node": session.name,
         "outcome": session.outcome,
-        "phase": str(figures.get("phase") or (last.phase if last else FIRMWARE)),
-        "percent": figures.get("percent"),
-        "rate_bytes_s": figures.get("rate_bytes_s"),
+        "phase": phase,
+        "percent": figures.get("unpacked_percent" if phase == "unpack" else "percent"),
+        "rate_bytes_s": figures.get("unpack_rate_bytes_s" if phase == "unpack" else "rate_bytes_s"),
         "peers": figures.get("peers"),
         "peer_bytes": session.progress.get("peer_bytes"),
         "server_bytes": session.progress.get("server_bytes"),
@@ -99,33 +115,18 @@ def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, 
     }
 
 
-def explain(session: BootSession, at: datetime | None = None) -> str:
-    """In words what a boot waits for, failed at, or ended with."""
-    now = at or datetime.now(UTC)
-    silent_s = (now - datetime.fromisoformat(session.touched)).total_seconds()
-    image = f"{session.image} version {session.version}" if session.image else "from its own disk"
-    what = f"{session.name} began to boot {image} at {session.opened}"
-    failed = next((event for event in reversed(session.events) if event.status == "failed"), None)
-    if session.outcome == "up":
-        return f"{what} and is up."
-    if session.outcome == "installed":
-        installed = "it is installed and " if session.image else ""
-        return f"{what}; {installed}its own system is starting, but it does not answer on ssh yet."
-    if session.outcome == "abandoned":
-        return f"{what}, but began again before it had finished."
-    if session.outcome == "failed" and failed:
-        status = f"exit status {failed.exit_status}"
-        return f"{what} and failed in {failed.phase} with {status}. It tries again by itself.{_tail(failed)}"
-    if not session.events:
-        return f"{what} and got kernel and initramfs; nothing was heard of it for {silent_s:.0f} s."
-    last = session.events[-1]
-    if last.phase == SERVICE:
-        return (
-            f"{what} and stays in service mode, with ssh. 'luna node change {session.name} --no-service' and then "
-            "'reboot' on the node end that."
-        )
-    doing = f"is in {last.phase}" if last.status == "started" else f"finished {last.phase}"
-    return f"{what} and {doing}; it was last heard of {silent_s:.0f} s ago."
+def current_phase(session: BootSession) -> str:
+    """What a boot does, or did last. Of two phases that overlap it is the one that began first."""
+    open_spans = [span.phase for span in timeline(session).spans if span.end_s is None]
+    last = session.events[-1].phase if session.events else FIRMWARE
+    return next((phase for phase in TRANSFERS if phase in open_spans), last)
+
+
+def transfer_figures(session: BootSession) -> Mapping[str, Any]:
+    """The newest figures of the transfer that goes on; they say nothing of an earlier one, nor of later phases."""
+    began = next((one for one in reversed(session.events) if (one.phase, one.status) == ("download", "started")), None)
+    current = began is not None and str(session.progress.get("time", "")) > began.time
+    return session.progress if current and current_phase(session) in TRANSFERS else {}
 
 
 def waterfall(timelines: Sequence[Timeline], width: int) -> list[str]:
@@ -148,7 +149,8 @@ def waterfall(timelines: Sequence[Timeline], width: int) -> list[str]:
 def _bar(one: Timeline, begin: datetime, total_s: float, room: int, letters: dict[str, str]) -> str:
     cells = [" "] * room
     offset_s = (one.opened - begin).total_seconds()
-    for span in one.spans:
+    # Where phases overlap, the one that began first is seen.
+    for span in sorted(one.spans, key=lambda span: -span.start_s):
         first = int((offset_s + span.start_s) / total_s * (room - 1))
         last = int((offset_s + (one.total_s if span.end_s is None else span.end_s)) / total_s * (room - 1))
         for cell in range(first, max(first, last) + 1):
@@ -165,17 +167,7 @@ def _letters(phases: Iterable[str]) -> dict[str, str]:
     return letters
 
 
-def _start_of(event: BootEvent, spans: Sequence[Span]) -> float:
-    """A phase that is only reported when it is over began when the one before it ended."""
-    return (spans[-1].end_s or 0.0) if spans and event.phase in ("up",) else 0.0
-
-
 def _detail(last: BootEvent | None) -> str:
     if last is None or last.status != "failed":
         return ""
     return (last.log.strip().splitlines() or [f"exit status {last.exit_status}"])[-1]
-
-
-def _tail(failed: BootEvent) -> str:
-    lines = failed.log.strip().splitlines()[-LAST_LINES:]
-    return "\nIts log ends:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""

@@ -1,12 +1,20 @@
 """Why a node is not up, found by going through what a boot needs in the order in which it needs it."""
 
-from luna_core.boot import sessions, trace
+import socket
+from pathlib import Path
+
+from luna_core.boot import sessions
+from luna_core.boot.explain import explain, is_silent
 from luna_core.boot.facts import ask_plugins, boot_facts
 from luna_core.boot.scripts import kernel_arguments
 from luna_core.errors import LunaError
-from luna_core.model import Node
-from luna_core.model.boot import UnknownMachine
+from luna_core.model import Cluster, Node
+from luna_core.model.boot import BootSession, UnknownMachine
 from luna_core.operations import Luna
+
+UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
+DHCP_PORT = 67
+TIMEOUT_S = 2.0
 
 
 def why(luna: Luna, name: str) -> str:
@@ -15,24 +23,62 @@ def why(luna: Luna, name: str) -> str:
     newest = next(iter(luna.read(lambda work: sessions.boots(work, node, limit=1))), None)
     lacking = _lacking(luna, node)
     if newest is not None:
-        return f"{trace.explain(newest)}{'' if newest.outcome == 'up' else lacking}"
+        return "\n    ".join([explain(newest), *_around(luna, newest, lacking)])
     if lacking:
-        return f"{name} has never booted, and could not:{lacking}"
-    waiting = luna.read(lambda work: work.all(UnknownMachine))
-    others = f" Machines without a name that asked: {', '.join(one.name for one in waiting)}." if waiting else ""
+        return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *_waiting(luna)])
     macs = ", ".join(node.macs())
-    return (
+    asked = (
         f"{name} has all it needs to boot, but never asked: no request came from {macs}. Is it powered on, does it "
-        f"boot from the network, and does DHCP run on the boot network?{others}"
+        f"boot from the network, and is its card in the boot network?"
     )
+    return "\n    ".join([asked, *_deaf(luna), *_waiting(luna)])
 
 
-def _lacking(luna: Luna, node: Node) -> str:
+def _around(luna: Luna, newest: BootSession, lacking: list[str]) -> list[str]:
+    if newest.outcome == "up":
+        return []
+    return [*(_deaf(luna) if is_silent(newest) else []), *lacking]
+
+
+def _lacking(luna: Luna, node: Node) -> list[str]:
     """What would stop the next boot, as the boot server would find it."""
     values = luna.cluster_settings()
     try:
         facts = luna.read(lambda work: boot_facts(work, values, node, luna.settings.images_directory))
         kernel_arguments("http://controller", facts, ask_plugins(luna.hooks, facts), "")
     except LunaError as error:
-        return f"\n    {error}"
-    return ""
+        return [str(error)]
+    return []
+
+
+def _deaf(luna: Luna) -> list[str]:
+    """What of the controller's own would have to hear a node, and does not."""
+    values = luna.cluster_settings()
+    missing = []
+    if values["dhcp.server"] != "none" and not _listens(DHCP_PORT):
+        missing.append("No DHCP server runs on this machine; 'luna serve' runs one.")
+    addresses = luna.read(
+        lambda work: [str(one) for cluster in work.all(Cluster) for one in cluster.frontend_addresses]
+    )
+    port = int(str(values["http.port"]))
+    for address in addresses:
+        try:
+            socket.create_connection((address, port), TIMEOUT_S).close()
+        except OSError as error:
+            reason = error.strerror or error
+            missing.append(
+                f"The boot server does not answer at {address} port {port}: {reason}. Does 'luna serve' run?"
+            )
+    return missing
+
+
+def _listens(port: int) -> bool:
+    """Whether anything on this machine has the UDP port, as in proc(5)."""
+    tables = [path.read_text() for path in UDP_TABLES if path.exists()]
+    return any(f":{port:04X} " in line for table in tables for line in table.splitlines()[1:])
+
+
+def _waiting(luna: Luna) -> list[str]:
+    """Machines without a name, one of which may be this node."""
+    found = luna.read(lambda work: work.all(UnknownMachine))
+    return [f"A machine without a name asks: {one.name}. {one.reason}" for one in found]

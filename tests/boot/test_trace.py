@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from luna_core.boot import trace
+from luna_core.boot.explain import explain
 from luna_core.boot.svg import picture
 from luna_core.model.boot import BootSession
 
@@ -131,7 +132,7 @@ def test_progress_is_what_the_node_said_last(session: MakeSession, whole: Sequen
 )
 def test_a_boot_is_explained_in_words(session: MakeSession, arguments: dict[str, Any], said: str) -> None:
     boot = session(**arguments)
-    text = trace.explain(boot, trace.timeline(boot).opened + timedelta(seconds=10))
+    text = explain(boot, trace.timeline(boot).opened + timedelta(seconds=10))
     assert text.startswith("node001 began to boot compute version 3 at 2026-11-22T10:00:00")
     assert said in text
 
@@ -139,10 +140,13 @@ def test_a_boot_is_explained_in_words(session: MakeSession, arguments: dict[str,
 def test_a_failure_is_explained_with_its_status_and_the_end_of_its_log(session: MakeSession) -> None:
     log = "".join(f"line {number}\n" for number in range(100)) + "mount: /dev/sda1: no such device\n"
     reports = [("partscript", "started", 1.0), ("partscript", "failed", 2.0)]
-    text = trace.explain(session(reports=reports, outcome="failed", log=log, exit_status=32))
-    assert "failed in partscript with exit status 32. It tries again by itself." in text
-    assert text.endswith("\n    mount: /dev/sda1: no such device")
-    assert len(text.splitlines()) == 22
+    boot = session(reports=reports, outcome="failed", log=log, exit_status=32)
+    text = explain(boot, trace.timeline(boot).opened + timedelta(seconds=7))
+    assert "failed in partscript with exit status 32 5 s ago. It tries again by itself; 'ssh 10.141.0.1'" in text
+    *_, last, advice = text.splitlines()
+    assert last == "    mount: /dev/sda1: no such device"
+    assert advice.startswith("What helps: 'luna node show node001 --script install' shows what it ran")
+    assert len(text.splitlines()) == 23
     assert trace.progress_row(session(reports=reports, outcome="failed", log=log))["detail"] == (
         "mount: /dev/sda1: no such device"
     )
