@@ -1,11 +1,14 @@
-"""`luna-python -m luna_core.node fetch JOB`: 0 done; 1 failed, with the reason as the last line; 2 used wrongly."""
+"""`luna-python -m luna_core.node fetch JOB`: 0 done; 1 not fetched or 3 not unpacked, with the reason as the last line.
+
+2 is for a wrong command line.
+"""
 
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from luna_core.node.errors import UnpackError
+from luna_core.node.errors import DownloadError, UnpackError
 from luna_core.node.fetch import fetch
 from luna_core.node.job import read_job
 
@@ -23,9 +26,12 @@ def main(arguments: Sequence[str]) -> int:
 
     try:
         fetch(read_job(Path(arguments[1])), say)
-    except (UnpackError, OSError) as error:
+    except DownloadError as error:
         say(f"failed: {error}")
         return 1
+    except (UnpackError, OSError) as error:
+        say(f"failed: {error}")
+        return 3
     return 0
 
 

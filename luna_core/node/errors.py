@@ -1,6 +1,10 @@
 """What can go wrong on a node while its image is put in place."""
 
 
+class DownloadError(Exception):
+    """The image can't be fetched by any way; the text is a sentence that says why."""
+
+
 class UnpackError(Exception):
     """The image can't be put in place; the text is a sentence that says why."""
 

@@ -6,17 +6,19 @@ from concurrent.futures import wait
 from threading import Thread
 from typing import Final
 
-from luna_core.node.errors import DamagedShard, UnpackError
+from luna_core.node.errors import DamagedShard, DownloadError, UnpackError
 from luna_core.node.fetcher import Delivery, Fetcher, FetchError, load_fetcher
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Endpoint, Job
 from luna_core.node.manifest import MANIFEST_NAME, Manifest, Shard, parse_manifest
-from luna_core.node.report import Reporter
+from luna_core.node.report import Progress, Reporter
 from luna_core.node.unpack import Unpacker
 
 STALL_S: Final = 15.0
 # How long to wait before each round through the endpoints: two and a half minutes of patience without any progress.
 PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0)
+# What the last of all endpoints has on disk gets no better by asking again.
+_DAMAGED_ROUNDS: Final = 2
 _WATCH_S: Final = 0.25
 _SAID_PERCENT: Final = 10
 Say = Callable[[str], None]
@@ -25,19 +27,19 @@ Say = Callable[[str], None]
 def fetch(job: Job, say: Say = lambda text: None) -> None:
     """Put the version in place below the job's root; `say` is told one line for each event.
 
-    Raises UnpackError or OSError with the reason if it can't be done, however often it is tried.
+    Raises DownloadError, or UnpackError or OSError, with the reason if it can't be done, however often it is tried.
     """
     manifest = _fetch_manifest(job, say)
     say(f"image {manifest.image}: {len(manifest.shards)} shards, {manifest.size_bytes >> 20} MiB")
     with Unpacker(job.root, manifest) as unpacker:
-        delivery = Delivery(job, manifest, unpacker, say)
-        reporter = Reporter(job.report_url, job.token, delivery.progress, say)
+        progress = Progress(total_bytes=manifest.size_bytes, unpacked_total_bytes=manifest.unpacked_bytes)
+        reporter = Reporter(job, progress, say)
+        delivery = Delivery(job, manifest, unpacker, progress, say, reporter.phase)
         try:
             _deliver_kept(delivery)
             _finish(_deliver_missing(delivery), delivery)
         finally:
             reporter.close()
-    progress = delivery.progress
     say(f"done: {progress.peer_bytes} bytes from peers, {progress.server_bytes} from the controller")
 
 
@@ -86,7 +88,7 @@ def _fetch_manifest(job: Job, say: Say) -> Manifest:
                 say(f"no manifest: {reason}")
             finally:
                 connection.close()
-    raise UnpackError(f"The manifest can't be fetched: {reason}")
+    raise DownloadError(f"The manifest can't be fetched: {reason}")
 
 
 def _deliver_kept(delivery: Delivery) -> None:
@@ -107,20 +109,24 @@ def _deliver_missing(delivery: Delivery) -> Fetcher:
     """Go through the endpoints until nothing is missing; returns the fetcher that did the rest, still open."""
     reason = "there are no endpoints"
     rounds = 0
-    while rounds < len(PAUSES_S):
+    damaged = 0
+    while rounds < len(PAUSES_S) and damaged < _DAMAGED_ROUNDS:
         time.sleep(PAUSES_S[rounds])
         before = len(delivery.missing())
+        last_error: Exception | None = None
         for endpoint in delivery.job.endpoints:
             try:
                 return _run(endpoint, delivery)
             except Exception as error:
                 if delivery.fatal:
                     raise delivery.fatal from None
+                last_error = error
                 reason = str(error) or repr(error)
                 delivery.say(f"{endpoint.transport} failed: {reason}")
         # A round that brought something begins the count anew.
         rounds = 1 if len(delivery.missing()) < before else rounds + 1
-    raise UnpackError(f"{len(delivery.missing())} shards can't be fetched: {reason}")
+        damaged = damaged + 1 if isinstance(last_error, DamagedShard) and rounds > 1 else 0
+    raise DownloadError(f"{len(delivery.missing())} shards can't be fetched: {reason}")
 
 
 def _run(endpoint: Endpoint, delivery: Delivery) -> Fetcher:

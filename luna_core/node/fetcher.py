@@ -8,6 +8,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
@@ -23,21 +24,38 @@ class FetchError(Exception):
 
 
 class Delivery:
-    """Where shards go: an open unpacker, and how much has come. Kept across fetchers."""
+    """Where shards go: an open unpacker, and how much has come. Kept across fetchers.
 
-    def __init__(self, job: Job, manifest: Manifest, unpacker: Unpacker, say: Callable[[str], None]) -> None:
+    `phase` is told when the phases unpack and download begin and end, more than once where that is found again.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        manifest: Manifest,
+        unpacker: Unpacker,
+        progress: Progress,
+        say: Callable[[str], None],
+        phase: Callable[[str, str], None] = lambda phase, status: None,
+    ) -> None:
         self.job = job
         self.manifest = manifest
         self.unpacker = unpacker
         self.say = say
-        self.progress = Progress(total_bytes=manifest.size_bytes)
+        self.progress = progress
         self.fatal: BaseException | None = None
+        self._phase = phase
         self._lock = Lock()
+        self._awaited = {shard.name for shard in unpacker.missing()}
 
     def deliver(self, shard: Shard, source: Path | bytes) -> "Future[None]":
         """Unpack a shard in the background; the future raises DamagedShard if these are not its bytes."""
+        self._phase("unpack", "started")
+        # A transport that gives files has verified them; what comes as bytes is verified when it is unpacked.
+        if isinstance(source, Path):
+            self._arrived(shard)
         future = self.unpacker.offer(shard.name, source)
-        future.add_done_callback(self._done)
+        future.add_done_callback(partial(self._done, shard))
         return future
 
     def missing(self) -> list[Shard]:
@@ -48,8 +66,21 @@ class Delivery:
         """Where a shard is kept in the work directory."""
         return self.job.directory / shard.name
 
-    def _done(self, future: "Future[None]") -> None:
+    def _arrived(self, shard: Shard) -> None:
+        with self._lock:
+            self._awaited.discard(shard.name)
+            complete = not self._awaited
+        if complete:
+            self._phase("download", "done")
+
+    def _done(self, shard: Shard, future: "Future[None]") -> None:
         error = None if future.cancelled() else future.exception()
+        if isinstance(error, DamagedShard):
+            with self._lock:
+                self._awaited.add(shard.name)
+        elif error is None and not future.cancelled():
+            self.progress.add(unpacked=shard.unpacked_bytes)
+            self._arrived(shard)
         # No other transport can help if the root is full or can't hold what it should.
         if error and not isinstance(error, DamagedShard):
             with self._lock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from luna_core.node.errors import UnpackError
+from luna_core.node.errors import DownloadError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Endpoint:
 class Job:
     """What to fetch for whom. The node is number `index` of the `count` nodes that fetch the same version.
 
+    `report_command`, given a phase and `started` or `done`, tells the boot server; it's left out where none is given.
     `private_url` gives the version's private files to this node's session.
     `work_directory` keeps what was received, so that a restart resumes; in RAM, its size bounds what is kept there.
     """
@@ -35,17 +36,18 @@ class Job:
     root: Path
     work_directory: Path
     endpoints: tuple[Endpoint, ...]
+    report_command: tuple[str, ...] = ()
     private_url: str = ""
     index: int = 0
     count: int = 1
 
     @property
     def token(self) -> str:
-        """The boot session's token. Raises UnpackError if its file can't be read."""
+        """The boot session's token. Raises DownloadError if its file can't be read."""
         try:
             return self.token_file.read_text().strip()
         except OSError as error:
-            raise UnpackError(f"The boot session's token can't be read: {error}.") from error
+            raise DownloadError(f"The boot session's token can't be read: {error}.") from error
 
     @property
     def directory(self) -> Path:
@@ -54,17 +56,18 @@ class Job:
 
 
 def read_job(path: Path) -> Job:
-    """Read a job file, its endpoints sorted by rank. Raises UnpackError if it can't be understood."""
+    """Read a job file, its endpoints sorted by rank. Raises DownloadError if it can't be understood."""
     try:
         document: dict[str, Any] = json.loads(path.read_bytes())
         document["endpoints"] = tuple(
             sorted((Endpoint(**one) for one in document["endpoints"]), key=lambda endpoint: endpoint.rank)
         )
+        document["report_command"] = tuple(document.get("report_command", ()))
         for name in ("token_file", "root", "work_directory"):
             document[name] = Path(document[name])
         return Job(**{one.name: document[one.name] for one in fields(Job) if one.name in document})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnpackError(f"The job file {path} can't be understood: {error!r}.") from error
+        raise DownloadError(f"The job file {path} can't be understood: {error!r}.") from error
 
 
 def derived_key(token: str, purpose: str) -> str:

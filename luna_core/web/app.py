@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import bottle
-from pydantic import ValidationError
 
 from luna_core.boot import identify, scripts, sessions
 from luna_core.errors import BadInput, LunaError
-from luna_core.model.boot import BootEvent
 from luna_core.types import Machine
-from luna_core.web.boot import MOST_LOG_CHARACTERS, BootService, plain_address
+from luna_core.web.boot import BootService, plain_address
+from luna_core.web.report import reported_event
 
 log = logging.getLogger("luna.web")
 IPXE = "text/plain; charset=utf-8"
 MACHINE_TEXTS = {"serial": "serial", "asset_tag": "asset", "vendor": "vendor", "product": "product"}
 MOST_BODY_BYTES = 64 << 10
-FIGURES = ("phase", "percent", "received_bytes", "peer_bytes", "server_bytes", "rate_bytes_s", "peers")
+FIGURES = (
+    *("phase", "percent", "received_bytes", "peer_bytes", "server_bytes", "rate_bytes_s", "peers"),
+    *("unpacked_percent", "unpacked_bytes", "unpack_rate_bytes_s"),
+)
 WsgiApplication = Callable[..., Iterable[bytes]]
 
 
@@ -76,7 +78,7 @@ class _Routes:
 
     def status(self) -> None:
         form = bottle.request.forms
-        self._service.report(form.get("node", ""), _token(), _client(), _event(form))
+        self._service.report(form.get("node", ""), _token(), _client(), reported_event(form, _token()))
 
     def progress(self) -> None:
         said = _json_body()
@@ -154,19 +156,6 @@ def _machine() -> Machine:
 def _choosing_machine() -> Machine:
     query = bottle.request.query
     return replace(_machine(), chosen_node=query.get("node", ""), chosen_group=query.get("group", ""))
-
-
-def _event(form: Any) -> BootEvent:
-    try:
-        return BootEvent(
-            time=sessions.now(),
-            phase=form.get("phase", "")[:64],
-            status=form.get("status", ""),
-            exit_status=form.get("exit_status") or None,
-            log=form.getunicode("log", "")[-MOST_LOG_CHARACTERS:],
-        )
-    except ValidationError as error:
-        raise BadInput(f"status: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}.") from error
 
 
 def _json_body() -> dict[str, Any]:

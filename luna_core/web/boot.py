@@ -22,7 +22,6 @@ from luna_core.web.commit import GroupCommit
 from luna_core.web.discovery import Discovery
 from luna_core.web.neighbours import neighbour_mac
 
-MOST_LOG_CHARACTERS = 20_000
 IMAGES = "images"
 MOST_ASKERS = 20_000
 ASKER_S = 30.0

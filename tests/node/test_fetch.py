@@ -13,7 +13,7 @@ import pytest
 from luna_core.image.compare import differences
 from luna_core.image.pack import Packed
 from luna_core.node import fetch as fetching
-from luna_core.node.errors import UnpackError
+from luna_core.node.errors import DownloadError
 from luna_core.node.fetch import fetch
 from luna_core.node.fetcher import Fetcher
 from luna_core.node.job import Endpoint, Job
@@ -39,12 +39,36 @@ def test_an_image_arrives_and_progress_is_reported(server: Any, make_job: MakeJo
     assert not differences(tree, job.root)
     last = server.reports[-1]
     assert last["authorization"] == "Bearer the-token"
-    assert (last["phase"], last["percent"], last["peer_bytes"]) == ("download", 100.0, 0)
+    assert (last["phase"], last["percent"], last["peer_bytes"]) == ("unpack", 100.0, 0)
+    assert (last["unpacked_percent"], last["unpacked_bytes"]) == (100.0, version.manifest.unpacked_bytes)
     assert last["received_bytes"] == last["server_bytes"] == version.manifest.size_bytes
     assert said[-1] == f"done: 0 bytes from peers, {version.manifest.size_bytes} from the controller"
     assert len(server.shards_asked()) == len(version.manifest.shards)
     # Nobody is given what is kept, so it only took memory.
     assert not [path for path in job.work_directory.rglob("*") if path.is_file()]
+
+
+def test_the_boot_server_is_told_once_when_unpacking_begins_and_the_download_ends(
+    server: Any, make_job: MakeJob, tmp_path: Path
+) -> None:
+    command = ("sh", "-c", f'echo "$@" >> {tmp_path}/told', "tell")
+    fetch(make_job(server.endpoint(), report_command=command))
+    assert (tmp_path / "told").read_text().splitlines() == ["unpack started", "download done"]
+
+
+def test_a_shard_that_is_damaged_everywhere_is_named_and_the_download_does_not_end(
+    server: Any, make_job: MakeJob, version: Packed, tree: Path, tmp_path: Path
+) -> None:
+    command = ("sh", "-c", f'echo "$@" >> {tmp_path}/told', "tell")
+    victim = version.manifest.shards[3]
+    server.altered[victim.name] = bytes(victim.size_bytes)
+    job = make_job(server.endpoint(), report_command=command)
+    with pytest.raises(DownloadError, match=f"^1 shards can't be fetched: Shard {victim.name} has SHA-256"):
+        fetch(job)
+    assert (tmp_path / "told").read_text().splitlines() == ["unpack started"]
+    server.altered.clear()
+    fetch(job)
+    assert not differences(tree, job.root)
 
 
 def test_altered_bytes_are_refused_and_fetched_elsewhere(
@@ -69,7 +93,7 @@ def test_a_manifest_that_is_not_the_pinned_one_is_refused(
     job = make_job(liar.endpoint(), server.endpoint())
     fetch(job)
     assert not differences(tree, job.root)
-    with pytest.raises(UnpackError, match="not the pinned"):
+    with pytest.raises(DownloadError, match="not the pinned"):
         fetch(make_job(liar.endpoint()))
 
 
@@ -113,9 +137,9 @@ def test_a_server_that_breaks_off_is_asked_again_for_the_rest(
 
 def test_without_any_way_left_the_reason_is_said(server: Any, make_job: MakeJob, version: Packed) -> None:
     server.broken = lambda name: name.startswith("shards/")
-    with pytest.raises(UnpackError, match=rf"{len(version.manifest.shards)} shards can't be fetched: .*shards/"):
+    with pytest.raises(DownloadError, match=rf"{len(version.manifest.shards)} shards can't be fetched: .*shards/"):
         fetch(make_job(server.endpoint()))
-    with pytest.raises(UnpackError, match="no endpoints"):
+    with pytest.raises(DownloadError, match="no endpoints"):
         fetch(make_job())
 
 
@@ -123,7 +147,7 @@ def test_a_restart_fetches_only_what_is_missing(server: Any, make_job: MakeJob, 
     half = {shard.name for shard in version.manifest.shards[::2]}
     server.broken = lambda name: name in half
     job = make_job(server.endpoint())
-    with pytest.raises(UnpackError):
+    with pytest.raises(DownloadError):
         fetch(job)
     kept = {str(path.relative_to(job.directory)) for path in job.directory.rglob("*.tar.zst")}
     assert kept
