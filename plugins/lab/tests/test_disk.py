@@ -62,7 +62,7 @@ def done() -> Boots:
         node.stop()
         before = lab.events.of(node.name)[-1]
         node.start()
-        lab.events.wait(node.name, "booting from the local disk", BOOT_WITHIN_S, after=before)
+        lab.events.wait(node.name, "booting from its own disk", BOOT_WITHIN_S, after=before)
         watch(controller, [node.name], BOOT_WITHIN_S)
         return Boots(installing, listen(controller))
 

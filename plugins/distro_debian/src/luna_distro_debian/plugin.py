@@ -7,8 +7,9 @@ from luna_core.hookspecs import hookimpl
 from luna_core.types import Image, Node, Postscript, Setting
 from luna_distro_debian import settings
 
+# No RSA: every client since 2014 knows the others, and a slow processor searches for its primes for a minute.
 _HOST_KEYS = """\
-for type in ed25519 ecdsa rsa; do
+for type in ed25519 ecdsa; do
     key=/etc/ssh/ssh_host_${type}_key
     [ ! -x /usr/sbin/sshd ] || [ -s "$key" ] || ssh-keygen -q -t "$type" -N '' -f "$key"
 done"""

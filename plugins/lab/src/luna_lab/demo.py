@@ -16,6 +16,8 @@ from luna_lab.machine import Machine
 from luna_lab.quarter import Quarter
 
 Rows = Mapping[str, Mapping[str, Any]]
+# Each time is a luna process, which the machine has to share with its nodes.
+POLL_S = 4.0
 PROOF = "hostname; cat /etc/machine-id; systemctl is-system-running --wait || systemctl --failed --plain --no-legend"
 
 
@@ -72,7 +74,7 @@ def watch(
                 click.echo(f"{row['seconds']:8.1f} s  {name}  {state}  {row['detail'] or ''}".rstrip())
         if all(rows.get(name, {}).get("outcome") == "up" for name in names):
             return
-        time.sleep(1)
+        time.sleep(POLL_S)
     late = [name for name in names if rows.get(name, {}).get("outcome") != "up"]
     raise LunaError("\n".join(controller.luna("why", name).strip() for name in late))
 
