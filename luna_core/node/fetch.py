@@ -15,8 +15,9 @@ from luna_core.node.report import Progress, Reporter
 from luna_core.node.unpack import Unpacker
 
 STALL_S: Final = 15.0
-# How long to wait before each round through the endpoints: two and a half minutes of patience without any progress.
-PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0)
+# How long to wait before each round through the endpoints. After these forty seconds without any progress the phase has
+# failed, which a person can see, and the next attempt goes on with what came.
+PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 # What the last of all endpoints has on disk gets no better by asking again.
 _DAMAGED_ROUNDS: Final = 2
 _WATCH_S: Final = 0.25

@@ -46,7 +46,7 @@ class Controller:
 
     def luna(self, *words: str, stdin: str | None = None) -> str:
         """Run a luna command on this controller, and return what it prints. Raises CommandFailed."""
-        return run([_COMMAND, *words], environment=self.environment, stdin=stdin)
+        return run(self.lab.namespace.command(_COMMAND, *words), environment=self.environment, stdin=stdin)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -56,17 +56,23 @@ class Controller:
     def serve(self) -> None:
         """Start `luna serve`, which ends with the lab; returns when it says that all parts were started."""
         path = self.lab.directory / "notify"
+        path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(str(path))
             ready.settimeout(READY_WITHIN_S)
             environment = {**self.environment, "NOTIFY_SOCKET": str(path)}
             words = ["env", *(f"{name}={value}" for name, value in environment.items()), str(_COMMAND), "serve"]
-            self.lab.spawn("serve", *words)
+            self._server = self.lab.spawn("serve", *words)
             try:
                 ready.recv(64)
             except TimeoutError:
                 log = (self.lab.directory / "serve.log").read_text()[-2000:]
                 raise LunaError(f"luna serve was not ready after {READY_WITHIN_S:g} s. It said:\n{log}") from None
+
+    def stop(self) -> None:
+        """End `luna serve` and all its parts, as a controller that is shut down; `serve` may start it again."""
+        self._server.terminate()
+        self._server.wait()
 
     def _add_nodes(self) -> None:
         plans = [machine.plan for machine in self.lab.machines]
