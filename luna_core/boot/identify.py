@@ -17,8 +17,9 @@ from luna_core.model.fields import normal_mac
 from luna_core.operations import Luna
 from luna_core.operations.inherit import Lineages
 from luna_core.operations.interfaces import set_mac
+from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
-from luna_core.types import IPAddress, Machine
+from luna_core.types import IPAddress, Machine, Sighting
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
@@ -97,6 +98,13 @@ def recognise(luna: Luna, hooks: "Hooks", machine: Machine, neighbour: str | Non
 def ask(luna: Luna, hooks: "Hooks", machine: Machine) -> list[Found]:
     """What every plugin knows of a machine."""
     return luna.read(lambda work: hooks.luna_discover(machine.macs, machine, StoredNames(work)))
+
+
+def tell_identified(luna: Luna, node: Node, place: str) -> None:
+    """Tell plugins that an administrator gave a machine its name."""
+    values = luna.cluster_settings()
+    facts = luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, node.id)))
+    luna.hooks.luna_node_identified(facts, Sighting(mac=node.macs()[0], place=place, node=node.name))
 
 
 class HasAnother(Waits):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from luna_core.boot.waiting import waiting_for
 from luna_core.boot.weigh import Weighed, says
 from luna_core.model import Node, Switch
 from luna_core.model.boot import BootSession, Notice
@@ -24,6 +25,13 @@ def notices(work: Work, node: Node, weighed: Weighed) -> tuple[Notice, ...]:
 def unsettled(work: Work, session: BootSession) -> list[Notice]:
     """The notices of a boot about which nothing has been done yet."""
     return [one for one in session.notices if _identities(work, one.identities) == one.identities]
+
+
+def oddities(work: Work, node: Node, newest: BootSession | None) -> list[str]:
+    """In words with commands: notices of the newest boot, and machines that wait though something takes them for it."""
+    waits = [(f"{one.name} waits for a name: {one.reason}", one.command) for one in waiting_for(work, node)]
+    odd = [(one.text, one.command) for one in (unsettled(work, newest) if newest else ())]
+    return [f"{text} If so: {command}" if command else text for text, command in (*odd, *waits)]
 
 
 def identity(node: Node) -> str:

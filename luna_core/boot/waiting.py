@@ -6,6 +6,7 @@ from typing import Any
 
 from luna_core.boot.weigh import Found, Waits
 from luna_core.errors import NotFound
+from luna_core.model import Node
 from luna_core.model.boot import SeenAt, UnknownMachine
 from luna_core.model.fields import normal_mac
 from luna_core.operations.work import Work
@@ -59,9 +60,9 @@ def find(work: Work, given: str) -> UnknownMachine:
     return found
 
 
-def waiting_for(work: Work, node: str) -> list[UnknownMachine]:
+def waiting_for(work: Work, node: Node) -> list[UnknownMachine]:
     """The machines that something takes for this node but that may not have its name."""
-    return [one for one in work.all(UnknownMachine) if any(seen.node == node for seen in one.sightings)]
+    return [one for one in work.all(UnknownMachine) if any(seen.node == node.name for seen in one.sightings)]
 
 
 def rivals(work: Work, machine: Machine, found: Found) -> list[UnknownMachine]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from luna_core.boot import sessions
 from luna_core.boot.explain import explain, is_silent
 from luna_core.boot.facts import ask_plugins, boot_facts
+from luna_core.boot.notices import oddities
 from luna_core.boot.scripts import kernel_arguments
 from luna_core.errors import LunaError
 from luna_core.model import Cluster, Node
@@ -22,16 +23,17 @@ def why(luna: Luna, name: str) -> str:
     node = luna.read(lambda work: work.get(Node, name))
     newest = next(iter(luna.read(lambda work: sessions.boots(work, node, limit=1))), None)
     lacking = _lacking(luna, node)
+    odd = luna.read(lambda work: oddities(work, node, newest))
     if newest is not None:
-        return "\n    ".join([explain(newest), *_around(luna, newest, lacking)])
+        return "\n    ".join([explain(newest), *_around(luna, newest, lacking), *odd])
     if lacking:
-        return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *_waiting(luna)])
+        return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *(odd or _waiting(luna))])
     macs = ", ".join(node.macs())
     asked = (
         f"{name} has all it needs to boot, but never asked: no request came from {macs}. Is it powered on, does it "
         f"boot from the network, and is its card in the boot network?"
     )
-    return "\n    ".join([asked, *_deaf(luna), *_waiting(luna)])
+    return "\n    ".join([asked, *_deaf(luna), *(odd or _waiting(luna))])
 
 
 def _around(luna: Luna, newest: BootSession, lacking: list[str]) -> list[str]:

@@ -20,6 +20,18 @@ address_option = click.option(
 mac_option = click.option(
     "--mac", multiple=True, metavar="MAC", help="MAC to which DHCP gives the address, in the order of --address."
 )
+ports_option = click.option(
+    "--ports",
+    multiple=True,
+    metavar="HOSTLIST=PORTS",
+    help="Nodes and the ports that they are plugged into, as in node[001-048]=1-48 or node[1-8]=ge-0/0/[0-7].",
+)
+
+
+def _map_ports(work: "Work", name: str, params: Mapping[str, Any]) -> None:
+    from luna_core.operations.places import map_ports
+
+    map_ports(work, name, params["ports"])
 
 
 def _addresses(work: "Work", name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -44,8 +56,9 @@ switch = object_group(
     Kind(
         name="switch",
         columns=("name", "addresses", "networks", "snmp_version", "uplinks", "rack", "comment"),
-        extra=(address_option,),
+        extra=(address_option, ports_option),
         special=_addresses,
+        then=_map_ports,
         brief=_brief,
     ),
     "Ethernet switches that tell where nodes are.",

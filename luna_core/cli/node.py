@@ -8,6 +8,7 @@ from luna_core.cli.complete import completer, hostlists
 from luna_core.cli.context import dry_run_option, output_option, pass_luna, read_value
 from luna_core.cli.explained import explain_option, show_said
 from luna_core.cli.interface import interface_group
+from luna_core.cli.naming import adopt, move, unknown
 from luna_core.cli.objects import Kind, object_group
 from luna_core.cli.output import emit
 from luna_core.cli.verbs import Verb
@@ -20,6 +21,9 @@ mac_option = click.option("--mac", metavar="MAC", help="MAC of BOOTIF, which the
 
 node = object_group(Kind(name="node", columns=COLUMNS), "The machines.")
 node.add_command(interface_group("node"))
+node.add_command(unknown)
+node.add_command(adopt)
+node.add_command(move)
 
 
 @node.command("list")

@@ -24,7 +24,8 @@ class Kind:
     """What the verbs of a kind need to know.
 
     `extra` are options besides those of the fields; `special` makes fields of what they were given, in the
-    transaction, or None if `change` does all itself. `brief` is how an object looks in a table.
+    transaction, or None if `change` does all itself. `then` does what else they ask for, once the object is there.
+    `brief` is how an object looks in a table.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Kind:
     extra: Sequence[Option] = ()
     special: "Callable[[Work, str, Fields], Fields]" = lambda work, name, params: {}
     change: "Callable[[Work, str, Fields, Fields], object] | None" = None
+    then: "Callable[[Work, str, Fields], object]" = lambda work, name, params: None
     brief: Callable[[Fields], Fields] = lambda row: row
 
     @property
@@ -109,12 +111,12 @@ def _add(kind: Kind) -> click.Command:
     def add(luna: "Luna", /, name: str, dry_run: bool, **params: Any) -> None:
         extra, fields = _split(kind, params)
         given = given_fields(fields)
-        report(
-            luna,
-            lambda work: objects.add(work, kind.model, name, {**given, **kind.special(work, name, extra)}),
-            f"{kind.name} add {name}",
-            dry_run,
-        )
+
+        def operation(work: "Work") -> None:
+            objects.add(work, kind.model, name, {**given, **kind.special(work, name, extra)})
+            kind.then(work, name, extra)
+
+        report(luna, operation, f"{kind.name} add {name}", dry_run)
 
     return add
 
@@ -124,8 +126,9 @@ def _change(kind: Kind) -> click.Command:
     from luna_core.cli.fields import field_options, given_fields
     from luna_core.operations import objects
 
-    def change_fields(work: "Work", name: str, fields: Fields, extra: Fields) -> object:
-        return objects.change(work, kind.model, name, {**fields, **kind.special(work, name, extra)})
+    def change_fields(work: "Work", name: str, fields: Fields, extra: Fields) -> None:
+        objects.change(work, kind.model, name, {**fields, **kind.special(work, name, extra)})
+        kind.then(work, name, extra)
 
     @click.command()
     @name_argument(kind.name)
@@ -157,12 +160,12 @@ def _clone(kind: Kind) -> click.Command:
     def clone(luna: "Luna", /, name: str, new: str, dry_run: bool, **params: Any) -> None:
         extra, fields = _split(kind, params)
         given = given_fields(fields, luna.read(lambda work: work.get(kind.model, name).body()))
-        report(
-            luna,
-            lambda work: objects.clone(work, kind.model, name, new, {**given, **kind.special(work, new, extra)}),
-            f"{kind.name} clone {name} {new}",
-            dry_run,
-        )
+
+        def operation(work: "Work") -> None:
+            objects.clone(work, kind.model, name, new, {**given, **kind.special(work, new, extra)})
+            kind.then(work, new, extra)
+
+        report(luna, operation, f"{kind.name} clone {name} {new}", dry_run)
 
     return clone
 

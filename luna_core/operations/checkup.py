@@ -47,6 +47,13 @@ def _plugins(luna: Luna) -> Iterator[Finding]:
         yield Finding(
             check=f"plugin {name}", status="failed", message=reason, remedy=f"'luna plugin check {name}' tells more."
         )
+    if "luna_discover" not in luna.hooks.implemented_by("mac"):
+        yield Finding(
+            check="plugin mac",
+            status="warning",
+            message="It is not active, so that no machine is known by its MACs when it boots.",
+            remedy="Install luna-discovery-mac; 'luna plugin list' tells why it is not active.",
+        )
     if not failed:
         yield Finding(check="plugins", status="ok", message="Every plugin that is not disabled is active.")
 

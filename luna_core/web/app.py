@@ -38,6 +38,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/ipxe", "GET", routes.entry)
     app.route("/boot/discovery", "GET", routes.discovery)
     app.route("/boot/choose", "GET", routes.choose)
+    app.route("/boot/service", "GET", routes.service)
     app.route("/boot/install", "GET", routes.install)
     app.route("/boot/private", "GET", routes.private)
     app.route("/boot/status", "POST", routes.status)
@@ -66,6 +67,9 @@ class _Routes:
 
     def choose(self) -> str:
         return _text(self._service.choose(_choosing_machine(), _own_url()))
+
+    def service(self) -> str:
+        return _text(self._service.rescue(_machine(), _own_url()))
 
     def install(self) -> str:
         node = bottle.request.query.get("node", "")

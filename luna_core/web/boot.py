@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from luna_core import types
 from luna_core.boot import scripts, sessions, waiting
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
+from luna_core.boot.rescue import rescue_facts, rescue_script
 from luna_core.boot.system import own_system
 from luna_core.errors import BadInput
 from luna_core.image.versions import private_file
@@ -57,6 +59,11 @@ class BootService:
         if verdict.node is None:
             raise BadInput(str(verdict.waits))
         return self._boot(verdict.node, verdict, machine, url)
+
+    def rescue(self, machine: types.Machine, url: str) -> str:
+        """The iPXE script that boots a machine into a rescue system without a name; raises LunaError."""
+        machine = replace(machine, settings=self._settings())
+        return rescue_script(self.hooks, self.luna.read(lambda work: rescue_facts(work, machine, self.versions)), url)
 
     def install_script(self, node: str, token: str, address: str, url: str) -> str:
         """The install script of a live session's node; raises Refused."""
