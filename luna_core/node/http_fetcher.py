@@ -8,6 +8,7 @@ from threading import Event
 from typing import Final
 
 from luna_core.node import fetcher
+from luna_core.node.errors import DamagedShard
 from luna_core.node.http import Connection
 from luna_core.node.manifest import Shard
 
@@ -21,20 +22,23 @@ class Fetcher(fetcher.Fetcher):
         """Fetch what is missing. Raises HttpError for what the server doesn't give, DamagedShard for other bytes."""
         shards = deque(self.delivery.missing())
         failed = Event()
+        damaged: list[DamagedShard] = []
         with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="http") as pool:
-            workers = [pool.submit(self._work, shards, failed) for _ in range(_CONNECTIONS)]
+            workers = [pool.submit(self._work, shards, failed, damaged) for _ in range(_CONNECTIONS)]
         for worker in workers:
             worker.result()
+        if damaged:
+            raise damaged[0]
 
     def leave(self) -> None:
         """Nobody is given what was kept, so its memory is freed."""
-        for shard in self.delivery.manifest.shards:
+        for shard in self.delivery.taker.shards:
             self.delivery.place(shard).unlink(missing_ok=True)
 
     def close(self) -> None:
         """The connections are closed by those who use them."""
 
-    def _work(self, shards: deque[Shard], failed: Event) -> None:
+    def _work(self, shards: deque[Shard], failed: Event, damaged: list[DamagedShard]) -> None:
         connection = Connection(self.endpoint.parameters.get("base", self.endpoint.url))
         try:
             while shards and not failed.is_set() and not self.stopped.is_set():
@@ -42,7 +46,10 @@ class Fetcher(fetcher.Fetcher):
                     shard = shards.popleft()
                 except IndexError:  # another worker took the last one
                     return
-                self._fetch(connection, shard)
+                try:
+                    self._fetch(connection, shard)
+                except DamagedShard as error:
+                    damaged.append(error)  # the others may be sound
         except BaseException:
             failed.set()
             raise
