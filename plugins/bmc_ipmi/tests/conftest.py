@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -60,3 +61,48 @@ def target(port: int, **fields: Any) -> BmcTarget:
         **{"node": "node001", "address": ip_address("127.0.0.1"), "username": "admin", "password": "secret"},
         **{"port": port, **fields},
     )
+
+
+class Relay:
+    """Stands between luna and a BMC; `change` gets each answer and gives what luna gets, None for nothing."""
+
+    def __init__(self, port: int, change: Callable[[bytes], bytes | None]) -> None:
+        self._change = change
+        self._bmc = ("127.0.0.1", port)
+        self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._front.bind(("127.0.0.1", 0))
+        self.port = int(self._front.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._front.close()
+
+    def _serve(self) -> None:
+        client = self._bmc
+        while True:
+            data, sender = self._front.recvfrom(4096)
+            if not data:
+                return
+            if sender != self._bmc:
+                client = sender
+                self._front.sendto(data, self._bmc)
+            elif changed := self._change(data):
+                self._front.sendto(changed, client)
+
+
+@pytest.fixture
+def relayed(simulated: SimulatedBmc) -> Iterator[Callable[[Callable[[bytes], bytes | None]], BmcTarget]]:
+    """ipmi_sim behind a relay that changes its answers."""
+    relays = []
+
+    def start(change: Callable[[bytes], bytes | None]) -> BmcTarget:
+        relays.append(Relay(simulated.port, change))
+        return target(relays[-1].port, timeout_s=1.5)
+
+    yield start
+    for relay in relays:
+        relay.close()

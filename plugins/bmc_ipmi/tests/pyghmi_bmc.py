@@ -2,13 +2,14 @@
 
 import socket
 import sys
+from typing import Any, ClassVar
 
 from pyghmi.ipmi.bmc import Bmc
 
 
 class Machine(Bmc):
     power = "off"
-    boot_device = "default"
+    boot_flags: ClassVar[list[int]] = [0, 0, 0, 0, 0]
     cycle_code = 0
 
     def get_power_state(self) -> str:
@@ -28,11 +29,14 @@ class Machine(Bmc):
     def power_cycle(self) -> int:
         return self.cycle_code or self.power_reset()
 
-    def get_boot_device(self) -> str:
-        return self.boot_device
+    def get_system_boot_options(self, request: dict[str, Any], session: Any) -> None:
+        """Boot flags as they were set, which pyghmi's BMC doesn't keep."""
+        session.send_ipmi_response(data=[1, 5, *self.boot_flags])
 
-    def set_boot_device(self, bootdevice: str) -> None:
-        self.boot_device = bootdevice
+    def set_system_boot_options(self, request: dict[str, Any], session: Any) -> None:
+        if request["data"][0] == 5:
+            self.boot_flags = list(request["data"][1:])
+        session.send_ipmi_response()
 
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:

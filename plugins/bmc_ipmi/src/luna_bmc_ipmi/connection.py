@@ -1,11 +1,12 @@
 """A session with one BMC, from login to logout, with every failure in words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from pyghmi.exceptions import IpmiException, PyghmiException
 from pyghmi.ipmi.command import Command
+from pyghmi.ipmi.console import Console
 
 from luna_bmc_ipmi import sentences
 from luna_bmc_ipmi.login import PRIVILEGES, Login, login_for
@@ -25,8 +26,9 @@ class _LoginFailed(Exception):
 class Connection:
     """Commands to a BMC that luna is logged in to."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, watch: Watch) -> None:
         self._login = login
+        self._watch = watch
 
     def send(self, network_function: int, command: int, *data: int) -> bytes:
         """Send a command and return the data of its answer. Raises IpmiException with the completion code."""
@@ -38,6 +40,15 @@ class Connection:
         login = self._login
         return Command(login.address, login.user, login.password, port=login.port, kg=login.kg)
 
+    def console(self, show: Callable[[Any], None]) -> Any:
+        """A `Console` of pyghmi's on the same session; `show` gets the node's bytes, and news as dictionaries."""
+        login = self._login
+        return Console(login.address, login.user, login.password, show, port=login.port, kg=login.kg)
+
+    def be_patient(self, timeout_s: float) -> None:
+        """From now on let the BMC be silent for so long."""
+        self._watch.timeout_s = timeout_s
+
 
 @contextmanager
 def connected(bmc: BmcTarget) -> Iterator[Connection]:
@@ -47,14 +58,16 @@ def connected(bmc: BmcTarget) -> Iterator[Connection]:
     session = None
     try:
         session = _logged_in(login, watch)
-        yield Connection(login)
+        yield Connection(login, watch)
     except Lost as reason:
         raise sentences.lost(bmc, login, reason, heard=watch.heard) from None
     except _LoginFailed as error:
         raise sentences.not_logged_in(bmc, login, str(error)) from None
     except IpmiException as error:
         raise _in_words(bmc, login, error) from error
-    except (PyghmiException, LookupError, ValueError, TypeError, AssertionError) as error:
+    except LunaError:
+        raise
+    except Exception as error:  # pyghmi's decoders raise whatever comes of what BMCs send
         raise sentences.not_understood(bmc, error) from error
     finally:
         _leave(session)
@@ -79,6 +92,7 @@ def _logged_in(login: Login, watch: Watch) -> Session:
             raise
         error = answers[0].get("error")
         if error is None:
+            session.within_command = False
             return session
         if error not in _GAVE_UP:
             raise _LoginFailed(error)
@@ -94,5 +108,6 @@ def _in_words(bmc: BmcTarget, login: Login, error: IpmiException) -> LunaError:
 def _leave(session: Session | None) -> None:
     """Log out without waiting for an answer, and have pyghmi forget the session in any case."""
     if session is not None:
+        session.incommand = False  # else the farewell waits for the answer that didn't come
         with suppress(Lost, PyghmiException):
             session.logout() if session.logged else session._mark_broken()

@@ -13,7 +13,8 @@ MAX_USER_BYTES = 16
 MAX_PASSWORD_BYTES = 20
 KG_BYTES = 20
 STANDARD_PORT = 623
-OPTIONS = ("port", "cipher_suite", "kg", "privilege")
+# The last is luna's own: what a boot device is set for.
+OPTIONS = ("port", "cipher_suite", "kg", "privilege", "firmware")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ def lost(bmc: BmcTarget, login: Login, reason: Lost, *, heard: bool) -> LunaErro
         return LunaError(f"{who(bmc)} can't be reached: {reason.error.strerror}.")
     if heard:
         return LunaError(
-            f"{who(bmc)} answered at first and then not for {bmc.timeout_s:g} s; "
+            f"{who(bmc)} answered at first, but left the rest unanswered for {bmc.timeout_s:g} s; "
             "some BMCs do that when they are busy, others to a user that they don't know."
         )
     return LunaError(f"{who(bmc)} did not answer within {bmc.timeout_s:g} s.")

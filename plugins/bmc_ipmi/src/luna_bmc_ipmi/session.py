@@ -5,6 +5,7 @@ that answers at once, many take 0.5 to 1 s too long. It also takes it for grante
 asked for, and fails on a BMC that counters with others (its own does). docs/decisions/0016 has the figures.
 """
 
+import socket
 from typing import Any, ClassVar
 
 from pyghmi.ipmi.private import constants
@@ -24,6 +25,20 @@ class Session(pyghmi_session.Session):  # type: ignore[misc]
 
     suites: ClassVar[tuple[int, ...]] = (17, 3)
     watch: ClassVar[Watch | None] = None
+    # The time-out is that of the whole login, then of each command with all its repetitions: pyghmi begins a login
+    # anew for ever as long as the BMC answers its first steps.
+    within_command = True
+
+    def raw_command(self, *arguments: Any, **named: Any) -> Any:
+        """As pyghmi's, with the time-out counted from now."""
+        if self.within_command or self.watch is None:
+            return super().raw_command(*arguments, **named)
+        self.within_command = True
+        self.watch.renew()
+        try:
+            return super().raw_command(*arguments, **named)
+        finally:
+            self.within_command = False
 
     def _initsession(self) -> None:
         super()._initsession()
@@ -53,6 +68,11 @@ class _Suite3(Session):
 SESSIONS: dict[tuple[int, ...], type[Session]] = {one.suites: one for one in (Session, _Suite17, _Suite3)}
 
 
+def sockets() -> list[socket.socket]:
+    """Where answers arrive."""
+    return list(pyghmi_session.iosockets)
+
+
 def _wait(timeout_s: float, address: object = None, events: object = None) -> None:
     if Session.watch is None:
         raise RuntimeError("pyghmi waits for a BMC that luna didn't ask it to talk to")
@@ -60,7 +80,7 @@ def _wait(timeout_s: float, address: object = None, events: object = None) -> No
     senders = pyghmi_session._io_graball(pyghmi_session.iosockets, {})
     # What the last BMC still had to say is no word from this one.
     if any(sender in Session.bmc_handlers for sender in senders):
-        Session.watch.hear()
+        Session.watch.heard = True
 
 
 pyghmi_session._io_wait = _wait

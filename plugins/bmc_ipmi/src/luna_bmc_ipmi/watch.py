@@ -20,40 +20,38 @@ class Lost(BaseException):
 
 
 class Watch:
-    """Ends the wait for a BMC that has been silent for `timeout_s`, or sooner where the network says why.
+    """Ends the wait for a BMC after `timeout_s`, or sooner where the network says why nothing is heard from it.
 
     pyghmi's sockets aren't connected, so the kernel tells them nothing of ICMP errors; a connected one it tells.
     """
 
     def __init__(self, address: str, port: int, timeout_s: float) -> None:
         self.heard = False
-        self._timeout_s = timeout_s
-        self._last = time.monotonic()
+        self.timeout_s = timeout_s
+        self._began = time.monotonic()
         self._peer = (address, port)
         self._probe: socket.socket | None = None
 
     @property
     def left_s(self) -> float:
-        """How long the silence may still last; 0 or less when it has been too long."""
-        return self._last + self._timeout_s - time.monotonic()
+        """How long it may still take; 0 or less when it has been too long."""
+        return self._began + self.timeout_s - time.monotonic()
 
-    def hear(self) -> None:
-        """Note that something has been received."""
-        self.heard = True
-        self._last = time.monotonic()
+    def renew(self) -> None:
+        """Begin to count anew."""
+        self._began = time.monotonic()
 
     def check(self) -> None:
-        """Raises Lost if the silence has been too long."""
+        """Raises Lost if it has been too long."""
         if self.left_s <= 0:
             raise Lost
 
     def wait(self, sockets: Sequence[socket.socket], timeout_s: float) -> None:
         """Wait for something to read on `sockets`, `timeout_s` at most. Raises Lost."""
         self.check()
-        silent_s = time.monotonic() - self._last
         if self._probe is None and not self.heard:
             timeout_s = min(timeout_s, UNPROBED_S)
-            if silent_s >= UNPROBED_S:
+            if time.monotonic() - self._began >= UNPROBED_S:
                 self._send_probe()
         probes = [self._probe] if self._probe else []
         readable, _, _ = select.select([*sockets, *probes], (), (), max(0.0, min(timeout_s, self.left_s)))
