@@ -1,4 +1,4 @@
-"""`luna services`: the files of DHCP, DNS and hosts that luna makes."""
+"""`luna services`: the files of DHCP, DNS and hosts that luna makes, and the units that start it."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def services() -> None:
-    """Files of DHCP, DNS and hosts. While luna serve runs, it keeps them up to date by itself."""
+    """Files of DHCP, DNS and hosts, which luna serve keeps up to date while it runs; and its systemd units."""
 
 
 @services.command()
@@ -53,3 +53,33 @@ def show(luna: "Luna", what: str) -> None:
         if one.kind == what:
             for name, text in one.driver.render(plan, one.directory).items():
                 click.echo(f"==> {one.directory / name} <==\n{text}")
+
+
+@services.command()
+@click.option("--each", is_flag=True, help="One systemd unit for each part, started by luna.target.")
+@click.option("--user", default="luna", show_default=True, help="User of what needs no root; made if need be.")
+@dry_run_option
+@pass_luna
+def install(luna: "Luna", each: bool, user: str, dry_run: bool) -> None:
+    """Let systemd run luna serve on this machine: write units, make the user and the directories.
+
+    Nothing is started or enabled. With --each the parts are those of the cluster as it is now.
+    """
+    from luna_core.operations.plan import current_plan
+    from luna_core.services import installation
+    from luna_core.services.serve import part_names
+    from luna_core.settings import machine_settings
+
+    parts = part_names(luna.hooks, current_plan(luna).cluster) if each else None
+    files = installation.planned(luna.settings, user=user, parts=parts)
+    if dry_run:
+        for path, text in files.items():
+            click.echo(f"==> {path} <==\n{text}")
+        return
+    installation.install(files)
+    for path in files:
+        click.echo(path)
+    if doubt := installation.doubt(machine_settings()):
+        click.echo(f"luna: {doubt}", err=True)
+    unit = "luna.target" if each else "luna.service"
+    click.echo(f"When there is a cluster ('luna cluster init'): systemctl enable --now {unit}", err=True)
