@@ -11,7 +11,8 @@ from luna_core.types import Node
 _SCRIPT = """\
 mkdir -p /etc/default/grub.d
 cat > /etc/default/grub.d/luna.cfg <<'END'
-# Written by luna.
+# Written by luna. The firmware's console is there on machines without graphics too, and on serial lines.
+GRUB_TERMINAL=${{GRUB_TERMINAL:-console}}
 GRUB_CMDLINE_LINUX={arguments}
 END
 if [ -d /sys/firmware/efi ]; then
