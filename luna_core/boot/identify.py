@@ -192,9 +192,10 @@ def _boot_mac(node: Node) -> str | None:
 
 def _why_taken(luna: Luna, hooks: "Hooks", machine: Machine, taken: HasAnother) -> Waits:
     """Whether the node's own machine is in the same place still: then there are two, and neither was replaced."""
-    own = Machine(macs=tuple(taken.node.macs()), settings=machine.settings)
+    own = Machine(macs=tuple(set(taken.node.macs()) - set(machine.macs)), settings=machine.settings)
     place = taken.found.value.place
-    if any(is_good(one, machine.settings) and one.value.place == place for one in ask(luna, hooks, own)):
-        reason = f"{says(taken.found)}, but {taken.node.name} itself, {own.macs[0]}, is there too."
-        return Waits(f"{reason} Two machines are in one place.", adoption(machine))
+    for one in ask(luna, hooks, own):
+        if is_good(one, machine.settings) and one.value.place == place:
+            reason = f"{says(taken.found)}, but {taken.node.name} itself, {one.value.mac}, is there too."
+            return Waits(f"{reason} Two machines are in one place.", adoption(machine))
     return taken

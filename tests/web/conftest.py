@@ -4,6 +4,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from cheroot import wsgi
@@ -67,6 +70,14 @@ class BootServer:
     luna: Luna
     service: BootService
     neighbours: dict[str, str | None] = field(default_factory=dict)
+
+    def get(self, path: str, **query: str | list[str]) -> tuple[int, str]:
+        """Status and text of the answer to a machine's request."""
+        try:
+            with urlopen(f"{self.url}{path}?{urlencode(query, doseq=True)}", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
 
 
 @pytest.fixture
