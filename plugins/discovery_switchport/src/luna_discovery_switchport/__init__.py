@@ -1,0 +1,1 @@
+"""Names machines by the switch port that they are plugged into."""

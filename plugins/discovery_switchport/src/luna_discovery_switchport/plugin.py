@@ -1,0 +1,72 @@
+"""Tells at which switch port a machine is, from what the poller learned over SNMP."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luna_core.hookspecs import hookimpl
+from luna_core.settings import machine_settings
+from luna_core.types import Check, Cluster, Command, Service, Setting, Sighting
+
+if TYPE_CHECKING:
+    from luna_discovery_switchport.known import Known
+
+INTERVAL = Setting(name="switchport.interval_s", default=60.0, help="Seconds between two polls of each switch.")
+MOST_MACS = Setting(
+    name="switchport.most_macs", default=8, help="A port with more MACs is an uplink, and names no machine."
+)
+POLLERS = Setting(
+    name="switchport.pollers", default=2, help="Processes that share the switches among them; one does for a dozen."
+)
+
+
+@hookimpl
+def luna_settings() -> Iterable[Setting]:
+    """How often to poll, with how many processes, and what makes an uplink."""
+    return [INTERVAL, MOST_MACS, POLLERS]
+
+
+@hookimpl
+def luna_commands() -> Iterable[Command]:
+    """Verbs of `luna switch`."""
+    module = "luna_discovery_switchport.commands"
+    return [
+        Command(name="switch macs", load=f"{module}:macs", help="Show which MACs the switches learned, and whose."),
+        Command(name="switch ports", load=f"{module}:ports", help="Show the ports of a switch and who belongs there."),
+        Command(name="switch test", load=f"{module}:test", help="Ask a switch now, and say in words what it answers."),
+    ]
+
+
+@hookimpl
+def luna_services(cluster: Cluster) -> Iterable[Service]:
+    """The pollers. Passwords and communities are in the store, which they read themselves."""
+    pollers = max(1, int(str(cluster.settings.get(POLLERS.name, POLLERS.default))))
+    interval = str(cluster.settings.get(INTERVAL.name, INTERVAL.default))
+    command = (sys.executable, "-m", "luna_discovery_switchport.poller", "--interval-s", interval)
+    names = ["switch-poller", *(f"switch-poller-{number}" for number in range(2, pollers + 1))]
+    return [
+        Service(name=name, command=(*command, "--share", f"{number}/{pollers}")) for number, name in enumerate(names, 1)
+    ]
+
+
+@hookimpl
+def luna_checks() -> Iterable[Check]:
+    """Whether the switches answer."""
+    from luna_discovery_switchport.health import check_switches
+
+    return [Check(name="switches", run=check_switches)]
+
+
+@hookimpl
+def luna_discover(macs: Sequence[str]) -> Iterable[Sighting]:
+    """Where the switches saw these MACs. No switch is asked here, but the poller is told that somebody waits."""
+    return _known(machine_settings().state_directory).sightings(macs)
+
+
+@cache
+def _known(state_directory: Path) -> "Known":
+    from luna_discovery_switchport.known import Known
+
+    return Known(state_directory)

@@ -1,0 +1,161 @@
+"""The service that asks all switches again and again, and keeps what they say in the state directory."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from luna_core.errors import LunaError
+from luna_core.operations import Luna, connect
+from luna_core.operations.history import last_number
+from luna_core.types import Switch
+from luna_discovery_switchport.cabling import read_cabling
+from luna_discovery_switchport.snapshot import Folder, Snapshot
+
+if TYPE_CHECKING:
+    from luna_discovery_switchport.agent import Agent, Engines
+
+_TICK_S = 1.0
+# Machines that wait ask again and again; a switch has better things to do than to answer SNMP.
+_SHORTEST_PAUSE_S = 5.0
+_LONGEST_BACK_OFF = 8
+
+
+@dataclass
+class Watched:
+    """A switch, what it last said, and when to ask it again (seconds since 1970)."""
+
+    switch: Switch
+    snapshot: Snapshot
+    started_at: float = 0.0
+    next_at: float = 0.0
+    agent: "Agent | None" = None
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass
+class Poller:
+    """Asks each of its switches by itself, so that one that is silent delays no other.
+
+    It has every `of`-th switch, from the one with the index `share` on.
+    """
+
+    luna: Luna
+    interval_s: float = 60.0
+    share: int = 0
+    of: int = 1
+    watched: dict[str, Watched] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._folder = Folder(self.luna.settings.state_directory)
+        self._engines: Engines | None = None
+        self._number = -1
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Poll until `stopped`."""
+        self._folder.create()
+        self._folder.wanted.touch()
+        while not stopped.is_set():
+            await self._follow_store()
+            self.start_due(time.time())
+            try:
+                await asyncio.wait_for(stopped.wait(), _TICK_S)
+            except TimeoutError:
+                continue
+        tasks = [one.task for one in self.watched.values() if one.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._engines:
+            self._engines.close()
+
+    def start_due(self, now: float) -> None:
+        """Begin to ask each switch whose time has come, or for whose answer a machine waits."""
+        asked_at = self._folder.asked_at()
+        for one in self.watched.values():
+            if one.task and not one.task.done():
+                continue
+            pause = _SHORTEST_PAUSE_S * (1 if not one.snapshot.failures else _LONGEST_BACK_OFF)
+            wanted = asked_at > one.started_at and now - one.started_at >= pause
+            if wanted or now >= one.next_at:
+                one.started_at = now
+                one.task = asyncio.create_task(self._poll(one))
+
+    async def _poll(self, one: Watched) -> None:
+        from luna_discovery_switchport.poll import read_switch
+
+        try:
+            one.agent = one.agent or self._agent(one.switch)
+            snapshot = await read_switch(one.agent, one.snapshot)
+        except LunaError as error:
+            snapshot = one.snapshot.failed(str(error))
+        except Exception as error:  # whatever a switch sends must not end the others' poller
+            snapshot = one.snapshot.failed(f"switch {one.switch.name}: its answer is not understood: {error!r}.")
+        if snapshot.error != one.snapshot.error:
+            print(snapshot.error or f"switch {one.switch.name}: it answers", flush=True)
+        one.snapshot = snapshot
+        self._folder.write(snapshot)
+        one.next_at = one.started_at + self.interval_s * min(2 ** max(0, snapshot.failures - 1), _LONGEST_BACK_OFF)
+
+    def _agent(self, switch: Switch) -> "Agent":
+        # pysnmp takes half a second and 20 MB, which a cluster without switches can do without.
+        from luna_discovery_switchport.agent import Agent, Engines
+
+        self._engines = self._engines or Engines()
+        return Agent(switch, self._engines.engine(switch.snmp_version))
+
+    async def _follow_store(self) -> None:
+        try:
+            number = await asyncio.to_thread(self.luna.look, last_number)
+            if number == self._number:
+                return
+            switches, cabling = await asyncio.to_thread(read_cabling, self.luna)
+        except LunaError as error:
+            print(error, flush=True)
+            return
+        self._number = number
+        if self.share == 0:
+            self._folder.write_cabling(cabling)
+            self._folder.forget(one.name for one in switches)
+        self._watch(sorted(switches, key=lambda one: one.name)[self.share :: self.of])
+
+    def _watch(self, switches: Sequence[Switch]) -> None:
+        kept = {one.name: one for one in switches}
+        for name in self.watched.keys() - kept.keys():
+            if task := self.watched.pop(name).task:
+                task.cancel()
+        for name, switch in kept.items():
+            before = self.watched.get(name)
+            if before is None:
+                self.watched[name] = Watched(switch, self._folder.read(name) or Snapshot(switch=name))
+            elif before.switch != switch:
+                if before.task:
+                    before.task.cancel()
+                self.watched[name] = Watched(switch, Snapshot(switch=name))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Poll until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="luna-switch-poller", description="Ask switches where machines are.")
+    parser.add_argument("--interval-s", type=float, default=60.0, help="seconds between two polls of a switch (60)")
+    parser.add_argument("--share", default="1/1", help="2/3: every third switch, from the second on (1/1)")
+    given = parser.parse_args(arguments)
+    number, of = (int(word) for word in given.share.split("/"))
+    with connect() as luna:
+        asyncio.run(_until_stopped(Poller(luna, max(1.0, given.interval_s), number - 1, of)))
+    return 0
+
+
+async def _until_stopped(poller: Poller) -> None:
+    stopped = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stopped.set)
+    await poller.run(stopped)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
