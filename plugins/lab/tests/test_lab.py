@@ -110,3 +110,29 @@ def test_killing_the_holder_kills_the_machines_and_down_removes_the_rest(
     run([LUNA, "lab", "down", "test-held"])
     assert "test-held" not in namespaces()
     assert not Path(left["directory"]).exists()
+
+
+def test_the_next_lab_removes_what_a_killed_one_left(
+    held_by_another_process: "subprocess.Popen[str]", luna_lab: Callable[..., Lab]
+) -> None:
+    held_by_another_process.kill()
+    held_by_another_process.wait()
+    assert "test-held" in namespaces()
+    luna_lab(name="test-next")
+    assert "test-held" not in namespaces()
+    assert "test-held" not in {one.name for one in state.labs()}
+
+
+def test_a_disk_keeps_what_is_on_it_when_the_machine_is_off(luna_lab: Callable[..., Lab]) -> None:
+    lab = luna_lab(memory_mb=64, disk_mb=8)
+    (node,) = lab.machines
+    node.start()
+    lab.events.wait(node.name, "SeaBIOS", 120)
+    node.stop()
+    disk = lab.directory / "node001.disk"
+    assert disk.stat().st_size == 8 << 20
+    with disk.open("r+b") as file:
+        file.write(b"kept")
+    node.start()
+    node.stop()
+    assert disk.read_bytes()[:4] == b"kept"
