@@ -49,7 +49,10 @@ def apply(luna: "Luna", file: str, prune: bool, dry_run: bool, output: str) -> N
     from luna_core.operations import exchange
 
     document = load(read_value("apply", f"@{file}"), file)
+    declared = luna.declared_settings()
     differences = luna.changes(
-        lambda work: exchange.apply(work, document, prune=prune), f"apply -f {file}", dry_run=dry_run
+        lambda work: exchange.apply(work, document, prune=prune, declared=declared),
+        f"apply -f {file}",
+        dry_run=dry_run,
     )
     show(differences, output, nothing="Nothing would change." if dry_run else "Nothing changed.")

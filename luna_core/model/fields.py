@@ -25,6 +25,16 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RECORD_VALUE = re.compile(r"[^\x00-\x1f\x7f]{1,4096}")
 _ENCRYPTED = re.compile(re.escape(ENCRYPTED) + r"[!-~]+")
 ETHERNET_DIGITS = 12
+# What vendors leave in the SMBIOS tables of boards that they gave no number (DMTF DSP0134, types 1 to 3).
+_NO_NUMBERS = frozenset(
+    (
+        *("", "none", "n/a", "na", "empty", "unknown", "invalid", "default", "default string", "oem", "o.e.m."),
+        *("not specified", "not available", "not applicable", "no asset tag", "no asset information", "asset tag"),
+        *("to be filled by o.e.m.", "to be filled by oem", "to be set by oem", "serial number", "system serial number"),
+        *("base board serial number", "chassis serial number", "chassis asset tag", "asset-1234567890"),
+        *("0123456789", "123456789", "1234567890", "123456", "12345678", "xxxxxxxx"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,12 @@ def normal_mac(value: object) -> str:
     if len(digits) == ETHERNET_DIGITS and int(digits[:2], 16) & 1:
         raise ValueError("accepted is the MAC of one interface, not a multicast address (IEEE 802, odd first octet)")
     return ":".join(digits[start : start + 2] for start in range(0, len(digits), 2))
+
+
+def is_placeholder(number: str) -> bool:
+    """Whether a serial number or asset tag is what firmware says where there is none, and so no machine's own."""
+    plain = number.strip().lower()
+    return plain in _NO_NUMBERS or not plain.strip("0.-")
 
 
 def _strict_network(value: object) -> object:

@@ -10,7 +10,11 @@ from luna_core.operations.doctor import problems
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.session import Luna
 from luna_core.plugins import explain
+from luna_core.services.status import read_status
+from luna_core.services.user import AS_ROOT
 from luna_core.types import CheckResult, Cluster
+
+_LOG = "The log of luna serve tells more; 'luna serve --status' shows each service."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,7 @@ class Finding:
 
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first."""
-    return [*_store(luna), *_plugins(luna), *_checks(luna)]
+    return [*_store(luna), *_services(luna), *_plugins(luna), *_checks(luna)]
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -36,6 +40,20 @@ def _store(luna: Luna) -> Iterator[Finding]:
         )
     if not found:
         yield Finding(check="store", status="ok", message="Every object, key, reference and change is whole.")
+
+
+def _services(luna: Luna) -> Iterator[Finding]:
+    try:
+        status = read_status(luna.settings)
+    except LunaError as error:
+        yield Finding(check="services", status="warning", message=str(error), remedy="'luna serve' runs them.")
+        return
+    stopped = [f"{one['name']}: {one['last_exit']}." for one in status["services"] if one["state"] == "waiting"]
+    for problem in [*status["problems"], *stopped]:
+        bearable = problem.startswith(AS_ROOT)
+        yield Finding(check="services", status="warning" if bearable else "failed", message=problem, remedy=_LOG)
+    if not status["problems"] and not stopped:
+        yield Finding(check="services", status="ok", message="Every service that luna serve is to run does.")
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:

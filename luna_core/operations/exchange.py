@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from luna_core.errors import BadInput
-from luna_core.model import KINDS, Cluster, Node, StoredObject
+from luna_core.model import KINDS, Cluster, Node, SettingValue, StoredObject
 from luna_core.model.base import new_id
 from luna_core.operations.addresses import settle
+from luna_core.operations.configure import declared_setting
 from luna_core.operations.forms import inward, outward
 from luna_core.operations.work import Work
+from luna_core.settings import parse_setting
+from luna_core.types import Setting
 
 FORMAT = 1
 MANY = 100
@@ -37,13 +40,16 @@ def export(work: Work, kinds: Sequence[str] = ()) -> dict[str, Any]:
     return document
 
 
-def apply(work: Work, document: object, *, prune: bool = False) -> None:
+def apply(work: Work, document: object, *, prune: bool = False, declared: Sequence[Setting] | None = None) -> None:
     """Make the objects of a document, and change those that exist, to be exactly as it says.
 
     Objects that it doesn't name stay, or go if `prune`. What luna itself gave (addresses, the image version in force)
-    stays where the document doesn't say it. Raises BadInput that names object and field.
+    stays where the document doesn't say it. With `declared`, settings must be of those. Raises BadInput that names
+    object and field.
     """
     given = _parse(document)
+    if declared is not None:
+        _refuse_misset(work, given, declared)
     _announce(work, given)
     for one in given:
         target = work.get(one.model, one.name)
@@ -77,6 +83,16 @@ def _given(model: type[StoredObject], name: object, fields: object) -> Given:
     if forbidden := {"id", "name"} & set(values):
         raise BadInput(f"{model.kind} {name}: {min(forbidden)}: accepted is only the name before the colon.")
     return Given(model, name, values)
+
+
+def _refuse_misset(work: Work, given: Sequence[Given], declared: Sequence[Setting]) -> None:
+    """A setting that nobody declares or that has another type would count for nothing; what is stored may stay so."""
+    for one in given:
+        if one.model is SettingValue:
+            stored = work.find(SettingValue, one.name)
+            value = one.fields.get("value")
+            if stored is None or stored.value != (tuple(value) if isinstance(value, list) else value):
+                parse_setting(declared_setting(declared, one.name), value)
 
 
 def _announce(work: Work, given: Sequence[Given]) -> None:

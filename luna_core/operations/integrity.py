@@ -17,6 +17,7 @@ from luna_core.model import (
     StoredObject,
     Switch,
 )
+from luna_core.model.fields import is_placeholder
 from luna_core.model.objects import CONTROLLER, address_key
 from luna_core.operations.addresses import misfit_of
 from luna_core.operations.inherit import Lineages, the_cluster
@@ -86,6 +87,7 @@ def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
         if isinstance(one, Node):
             yield from _interface_problems(one, set(lineages.of(one.group).interfaces(one)))
             yield from _port_problems(work, one)
+            yield from _number_problems(one)
         if isinstance(one, Device):
             yield from _device_problems(work, one)
         if isinstance(one, Group | Node | Cluster):
@@ -126,6 +128,15 @@ def _port_problems(work: Work, node: Node) -> Iterator[str]:
             yield (
                 f"node {node.name}: port: {node.port} was given; accepted is none of the uplinks of switch "
                 f"{switch.name}: {', '.join(switch.uplinks)}."
+            )
+
+
+def _number_problems(node: Node) -> Iterator[str]:
+    for field, number in (("serial", node.serial), ("asset_tag", node.asset_tag)):
+        if number is not None and is_placeholder(number):
+            yield (
+                f"node {node.name}: {field}: {number!r} was given; accepted is the machine's own, not what "
+                "firmware says where there is none."
             )
 
 

@@ -13,6 +13,9 @@ from luna_core.errors import LunaError
 from luna_core.run import run
 from luna_core.settings import MachineSettings
 
+AS_ROOT = "lweb and the plugins' services run as root"
+"""What begins the sentence that says so, which isn't a fault."""
+
 _PROBE = "import luna_core.web.server"
 
 
@@ -30,14 +33,16 @@ def chosen_user(settings: MachineSettings) -> tuple[str | None, str]:
     if os.geteuid() != 0:
         return None, ""
     user = service_user(settings)
-    whole = "lweb and the plugins' services run as root"
     if user is None:
-        return None, f"{whole}, to whom {settings.key_file.parent} belongs; 'luna services install' gives them a user."
+        return (
+            None,
+            f"{AS_ROOT}, to whom {settings.key_file.parent} belongs; 'luna services install' gives them a user.",
+        )
     try:
         run(as_user(user, sys.executable, "-c", _PROBE), environment=identity(user), directory=Path("/"))
     except LunaError as error:
         last = str(error).splitlines()[-1]
-        return None, f"{whole}: user {user} can't run luna from where it is installed ({last})."
+        return None, f"{AS_ROOT}: user {user} can't run luna from where it is installed ({last})."
     return user, ""
 
 

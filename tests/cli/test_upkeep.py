@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from luna_core.services.status import alone
+from luna_core.services.user import AS_ROOT
+
 Luna = Callable[..., Any]
 BROKEN = """
 from luna_core.hookspecs import hookimpl
@@ -89,6 +92,24 @@ def test_a_plugin_that_raises_is_a_warning_in_one_line(process: Luna, tmp_path: 
     doctor = process("doctor", "-o", "json")
     assert doctor.status == 1
     assert any("boom" in one["message"] for one in json.loads(doctor.out))
+
+
+def test_doctor_tells_of_what_runs(cluster: Luna, state: Path) -> None:
+    def services() -> list[tuple[str, str]]:
+        found = json.loads(cluster("doctor", "-o", "json").out)
+        return [(one["status"], one["message"]) for one in found if one["check"] == "services"]
+
+    assert services() == [("warning", "luna serve does not run on this machine.")]
+    running = {"name": "dns", "state": "running", "last_exit": ""}
+    waiting = {"name": "dhcp", "state": "waiting", "last_exit": "it exited with status 2"}
+    with alone(state, None) as status_file:
+        status_file.write_text(json.dumps({"problems": [], "services": [running]}))
+        assert services() == [("ok", "Every service that luna serve is to run does.")]
+        problems = ["dhcp: the old files stay in force: odd", f"{AS_ROOT}, who owns it."]
+        status_file.write_text(json.dumps({"problems": problems, "services": [running, waiting]}))
+        wanted = [("failed", problems[0]), ("warning", problems[1]), ("failed", "dhcp: it exited with status 2.")]
+        assert services() == wanted
+        assert cluster("doctor").status == 1
 
 
 def test_doctor_finds_a_damaged_store(cluster: Luna, state: Path) -> None:

@@ -9,6 +9,7 @@ from luna_core import documents
 from luna_core.errors import AlreadyExists, BadInput, InUse, LunaError
 from luna_core.model import Group, ImageVersion, Network, Node, OsImage, SettingValue
 from luna_core.operations import doctor, exchange, history
+from luna_core.settings import CORE_SETTINGS
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def export(admin: Any) -> dict[str, Any]:
     return deepcopy(admin.luna.read(exchange.export))
 
 
-def apply(admin: Any, document: object, **options: bool) -> None:
+def apply(admin: Any, document: object, **options: Any) -> None:
     dry_run = options.pop("dry_run", False)
     admin.luna.change(lambda work: exchange.apply(work, document, **options), "apply", dry_run=dry_run)
 
@@ -206,6 +207,21 @@ def test_settings_keep_their_type(site: Any) -> None:
     assert {key: (type(value), value) for key, value in stored.items()} == {
         key: (type(value), value) for key, value in {**values, "e": ("x", "y")}.items()
     }
+
+
+def test_settings_are_those_that_somebody_declares(site: Any) -> None:
+    def document(name: str, value: object) -> dict[str, Any]:
+        return {"luna": 1, "setting": {name: {"value": value}}}
+
+    apply(site, document("gone.plugin", "x"))
+    for bad in (document("http.prot", 80), document("http.port", "high"), document("http.port", None)):
+        with pytest.raises(BadInput, match=r"accepted (is|are) "):
+            apply(site, bad, declared=CORE_SETTINGS)
+    apply(site, document("http.port", 80), declared=CORE_SETTINGS)
+    # What a plugin left that is no longer installed doesn't keep the rest of an export from being applied.
+    apply(site, export(site), declared=CORE_SETTINGS)
+    with pytest.raises(BadInput, match=r"There is no setting 'gone\.plugin'"):
+        apply(site, document("gone.plugin", "y"), declared=CORE_SETTINGS)
 
 
 def test_in_use_wins_over_prune(site: Any) -> None:

@@ -1,5 +1,6 @@
 """Automatic names, renames, clones, and deletion of what is in use."""
 
+import re
 from typing import Any
 
 import pytest
@@ -182,3 +183,12 @@ def test_a_clone_has_everything_but_what_cannot_be_shared(cluster: Any) -> None:
     assert cluster.addresses("n2") == {"BOOTIF": ["10.141.0.2"], "BMC": ["10.148.0.2"]}
     group = cluster.luna.change(lambda work: objects.clone(work, Group, "compute", "compute2", {}), "")
     assert group.interfaces == cluster.luna.read(lambda work: work.get(Group, "compute")).interfaces
+
+
+@pytest.mark.parametrize("given", ["To be filled by O.E.M.", "Default string", "0123456789", "None", " ", "00000000"])
+@pytest.mark.parametrize("field", ["serial", "asset_tag"])
+def test_what_firmware_says_for_want_of_a_number_is_no_node_s_own(cluster: Any, field: str, given: str) -> None:
+    cluster.add(Node, "n1", group="compute")
+    with pytest.raises(BadInput, match=rf"node n1: {field}: '{re.escape(given)}' was given; accepted is the machine's"):
+        cluster.change(Node, "n1", **{field: given})
+    cluster.change(Node, "n1", **{field: "4X0123456789"})
