@@ -57,8 +57,12 @@ luna_phase() {
     luna_phase=$1
     shift
     luna_report "$luna_phase" started
+    rm -f "/run/luna/$luna_phase.note"
     if luna_logged "/run/luna/$luna_phase.log" "$@"; then
-        luna_report "$luna_phase" "done"
+        # What a script leaves there goes along.
+        set -- "/run/luna/$luna_phase.note"
+        [ -e "$1" ] || set --
+        luna_report "$luna_phase" "done" "" "$@"
     else
         luna_failed "$luna_phase" "$?" "/run/luna/$luna_phase.log"
     fi

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luna_core import types
+from luna_core.boot.bmc import BmcPlan, bmc_plan
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
 from luna_core.model import Node, OsImage
@@ -42,6 +43,7 @@ class BootFacts:
     profile: Mapping[str, object]
     index: int
     count: int
+    bmc: BmcPlan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,10 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
     directory = versions / version.manifest_sha256
     siblings = [owner.id for owner in work.owners(f"{USES}:{node.group}", f"{Node.kind}/", f"{Node.kind}0")]
     return BootFacts(
-        node=resolver.node(node),
+        node=resolved,
         image=resolver.image(image),
         version=resolver.image_version(version, directory),
+    resolved = resolver.node(node)
         manifest=load_version(directory),
         profile={field: lineage.say(field, node).value for field in PROFILE},
         index=siblings.index(node.id),
@@ -79,6 +82,15 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
 
 
 def ask_plugins(hooks: "Hooks", facts: BootFacts) -> Offers:
+        bmc=bmc_plan(work, node, lineage, resolved),
+    )
+
+
+def no_squashfs(image: str, version: int) -> str:
+    """The end of a sentence, and what to do."""
+    return (
+        f"version {version} of osimage {image} has no squashfs for it; 'luna osimage change {image} --squashfs' and "
+        f"'luna osimage pack {image}' make a version that has."
     """What plugins add to this boot; raises PluginError, and LunaError if no transport offers the version."""
     endpoints = [answer.value for answer in hooks.luna_transport_endpoints(facts.version, facts.node)]
     if not endpoints:

@@ -182,6 +182,7 @@ def _phases(
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
     yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
     size_bytes = facts.manifest.size_bytes + SPARE_BYTES
+    yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
     yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
     yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]

@@ -135,6 +135,7 @@ class BmcSetup(StoredObject):
     lan_channel: int = Field(1, ge=0, le=15, description="IPMI LAN channel.")
     management_channel: int = Field(1, ge=0, le=15, description="IPMI channel of the user's privileges.")
     unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
+    setup: bool = Field(True, description="Set the BMCs of nodes up so while they are installed.")
     options: dict[Word, Text] = Field({}, description="What the BMC driver needs, as KEY=VALUE.")
 
 

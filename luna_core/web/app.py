@@ -41,6 +41,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/service", "GET", routes.service)
     app.route("/boot/install", "GET", routes.install)
     app.route("/boot/private", "GET", routes.private)
+    app.route("/boot/bmc", "GET", routes.bmc)
     app.route("/boot/status", "POST", routes.status)
     app.route("/boot/progress", "POST", routes.progress)
     app.route("/boot/files/<name:path>", "GET", routes.boot_file)
@@ -79,6 +80,10 @@ class _Routes:
         archive = self._service.private_files(_token(), _client())
         kept_by_nobody = {"Cache-Control": "no-store"}
         return bottle.static_file(archive.name, str(archive.parent), "application/octet-stream", headers=kept_by_nobody)
+
+    def bmc(self) -> str:
+        bottle.response.set_header("Cache-Control", "no-store")
+        return _text(self._service.bmc_password(_token(), _client()))
 
     def status(self) -> None:
         form = bottle.request.forms

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from luna_core import types
 from luna_core.boot import scripts, sessions, waiting
+from luna_core.boot.bmc import bmc_password
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.rescue import rescue_facts, rescue_script
@@ -18,6 +19,7 @@ from luna_core.model import Node, NodeState
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
 from luna_core.operations.configure import settings
+from luna_core.operations.inherit import Lineages
 from luna_core.operations.resolve import Resolver
 from luna_core.types import SettingValue
 from luna_core.web.commit import GroupCommit
@@ -85,6 +87,15 @@ class BootService:
         """The archive of the private files of the version that a live session's node installs; raises Refused."""
         session = self.luna.read(lambda work: sessions.authenticate(work, token, None, address))
         return private_file(self.versions / session.manifest_sha256)
+
+    def bmc_password(self, token: str, address: str) -> str:
+        """The password that a live session's node gives its BMC; raises Refused, BadInput if it has none to set up."""
+
+        def operation(work: Work) -> str:
+            node = work.by_id(Node, sessions.authenticate(work, token, None, address).node)
+            return bmc_password(work, node, Lineages(work).of(node.group))
+
+        return self.luna.read(operation)
 
     def report(self, node: str, token: str, address: str, event: BootEvent) -> None:
         """Keep what a node reports of a phase; raises Refused."""
