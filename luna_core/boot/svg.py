@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from luna_core.boot.trace import Timeline
+from luna_core.boot.trace import Span, Timeline
 
-ROW = 18
+ROW = 19
+BAR = 14
 LEFT = 110
 RIGHT = 90
 WIDTH = 900
@@ -58,16 +59,31 @@ def _axis(total_s: float, height: int) -> list[str]:
 def _row(one: Timeline, offset: float, total_s: float, y: int, colours: dict[str, str]) -> list[str]:
     parts = [f'<text x="{LEFT - 8}" y="{y + 12}" text-anchor="end">{escape(one.node)}</text>']
     for span in one.spans:
-        end_s = one.total_s if span.end_s is None else span.end_s
+        end_s = _end_s(one, span)
         left, right = _x(offset + span.start_s, total_s), _x(offset + end_s, total_s)
         title = f"{one.node} {span.phase} {end_s - span.start_s:.1f} s"
+        top, height = _lane(one, span)
         parts.append(
-            f'<rect x="{left:.1f}" y="{y + 2}" width="{max(1.0, right - left):.1f}" height="{ROW - 5}" '
+            f'<rect x="{left:.1f}" y="{y + top}" width="{max(1.0, right - left):.1f}" height="{height}" '
             f'fill="{FAILED if span.failed else colours[span.phase]}"><title>{escape(title)}</title></rect>'
         )
     right = _x(offset + one.total_s, total_s)
     label = quoteattr(one.outcome)[1:-1]
     return [*parts, f'<text x="{right + 4:.1f}" y="{y + 12}" fill="#333">{one.total_s:.1f} s {label}</text>']
+
+
+def _lane(one: Timeline, span: Span) -> tuple[int, int]:
+    """Where in its row a bar begins, and its height: phases that overlap share it, the first to begin on top."""
+    others = [other for other in one.spans if other is not span]
+    overlaps = [other for other in others if other.start_s < _end_s(one, span) and span.start_s < _end_s(one, other)]
+    if not overlaps:
+        return 2, BAR
+    is_first = all(span.start_s <= other.start_s for other in overlaps)
+    return (2 if is_first else 2 + BAR // 2), BAR // 2
+
+
+def _end_s(one: Timeline, span: Span) -> float:
+    return one.total_s if span.end_s is None else span.end_s
 
 
 def _x(second: float, total_s: float) -> float:

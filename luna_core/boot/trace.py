@@ -68,13 +68,38 @@ def timeline(session: BootSession) -> Timeline:
             spans += [Span(phase=phase, start_s=start_s, end_s=at_s) for phase, start_s in running.items()]
             running.clear()
     spans += [Span(phase=phase, start_s=start_s, end_s=None) for phase, start_s in running.items()]
-    return Timeline(node=session.name, opened=opened, outcome=session.outcome, spans=tuple(spans))
+    in_order = tuple(sorted(spans, key=lambda span: span.start_s))
+    return Timeline(node=session.name, opened=opened, outcome=session.outcome, spans=in_order)
 
 
 def _title(event: BootEvent, before: Sequence[Span]) -> str:
     if event.phase == SCRIPT:
         return PAUSE if before else FIRMWARE
     return SYSTEM if event.phase == UP else event.phase
+
+
+def phase_rows(session: BootSession) -> list[dict[str, object]]:
+    """Each phase of a boot: seconds from the boot's begin, and bytes and bytes per second where it moved the image."""
+    spans = timeline(session).spans
+    newest = {span.phase: span for span in spans}
+    figures = session.progress
+    moved = {
+        "download": int(figures.get("peer_bytes") or 0) + int(figures.get("server_bytes") or 0),
+        "unpack": int(figures.get("unpacked_bytes") or 0),
+    }
+    return [_phase_row(span, moved.get(span.phase) if newest[span.phase] is span else None) for span in spans]
+
+
+def _phase_row(span: Span, moved_bytes: int | None) -> dict[str, object]:
+    lasted_s = None if span.end_s is None else round(span.lasted_s(0), 1)
+    return {
+        "phase": span.phase,
+        "start_s": round(span.start_s, 1),
+        "lasted_s": lasted_s,
+        "bytes": moved_bytes,
+        "rate_bytes_s": round(moved_bytes / lasted_s) if moved_bytes and lasted_s else None,
+        "failed": span.failed,
+    }
 
 
 def slow_phases(timelines: Sequence[Timeline]) -> list[str]:
@@ -117,16 +142,20 @@ def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, 
 
 def current_phase(session: BootSession) -> str:
     """What a boot does, or did last. Of two phases that overlap it is the one that began first."""
-    open_spans = [span.phase for span in timeline(session).spans if span.end_s is None]
     last = session.events[-1].phase if session.events else FIRMWARE
-    return next((phase for phase in TRANSFERS if phase in open_spans), last)
+    return next(iter(_transfers(session)), last)
 
 
 def transfer_figures(session: BootSession) -> Mapping[str, Any]:
     """The newest figures of the transfer that goes on; they say nothing of an earlier one, nor of later phases."""
     began = next((one for one in reversed(session.events) if (one.phase, one.status) == ("download", "started")), None)
     current = began is not None and str(session.progress.get("time", "")) > began.time
-    return session.progress if current and current_phase(session) in TRANSFERS else {}
+    return session.progress if current and _transfers(session) else {}
+
+
+def _transfers(session: BootSession) -> list[str]:
+    """Those of the image's phases that go on."""
+    return [span.phase for span in timeline(session).spans if span.end_s is None and span.phase in TRANSFERS]
 
 
 def waterfall(timelines: Sequence[Timeline], width: int) -> list[str]:

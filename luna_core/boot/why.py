@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from luna_core.boot import sessions
-from luna_core.boot.explain import explain, is_silent
+from luna_core.boot.explain import explain
 from luna_core.boot.facts import ask_plugins, boot_facts
 from luna_core.boot.notices import oddities
 from luna_core.boot.scripts import kernel_arguments
@@ -37,9 +37,7 @@ def why(luna: Luna, name: str) -> str:
 
 
 def _around(luna: Luna, newest: BootSession, lacking: list[str]) -> list[str]:
-    if newest.outcome == "up":
-        return []
-    return [*(_deaf(luna) if is_silent(newest) else []), *lacking]
+    return [] if newest.outcome == "up" else [*_deaf(luna), *lacking]
 
 
 def _lacking(luna: Luna, node: Node) -> list[str]:

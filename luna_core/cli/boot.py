@@ -72,21 +72,13 @@ def show(luna: "Luna", node: str, output: str) -> None:
     found = luna.read(lambda work: sessions.boots(work, work.get(Node, node), limit=1))
     if not found:
         raise BadInput(f"node {node}: it has not booted yet.")
-    line = trace.timeline(found[0])
-    phases = [
-        {
-            "phase": span.phase,
-            "start_s": round(span.start_s, 1),
-            "lasted_s": None if span.end_s is None else round(span.lasted_s(0), 1),
-            "failed": span.failed,
-        }
-        for span in line.spans
-    ]
-    body = found[0].model_dump(exclude={"id", "token_sha256", "node"}, mode="json")
+    phases = trace.phase_rows(found[0])
+    body = found[0].model_dump(exclude={"id", "token_sha256", "tracker_key_sha256", "node"}, mode="json")
     if output == "table":
         emit_one({key: body[key] for key in ("name", "image", "version", "address", "opened", "outcome")}, output)
         click.echo()
-        emit(phases, ("phase", "start_s", "lasted_s", "failed"), output)
+        rows = [{**phase, "size": _size(phase["bytes"]), "rate": _rate(phase["rate_bytes_s"])} for phase in phases]
+        emit(rows, ("phase", "start_s", "lasted_s", "size", "rate", "failed"), output)
     else:
         emit_one({**body, "phases": phases}, output)
 
@@ -135,8 +127,15 @@ def _row(session: "BootSession") -> dict[str, Any]:
     from luna_core.boot.trace import progress_row
 
     row = progress_row(session)
-    rate = row["rate_bytes_s"]
-    return {**row, "rate": f"{float(str(rate)) / 1e6:.1f} MB/s" if rate else None}
+    return {**row, "rate": _rate(row["rate_bytes_s"])}
+
+
+def _rate(bytes_s: object) -> str | None:
+    return f"{float(str(bytes_s)) / 1e6:.1f} MB/s" if bytes_s else None
+
+
+def _size(size_bytes: object) -> str | None:
+    return f"{float(str(size_bytes)) / 1e6:.1f} MB" if size_bytes else None
 
 
 class _Screen:
@@ -171,9 +170,9 @@ class _Screen:
 
 
 def _line(row: dict[str, Any]) -> str:
-    percent = float(row["percent"] or 0) if row["phase"] == "download" else 0.0
-    full = round(percent / 100 * BAR)
-    bar = f"[{'#' * full}{'.' * (BAR - full)}] {percent:3.0f} %" if percent else " " * (BAR + 8)
+    percent = row["percent"]
+    full = round(float(percent or 0) / 100 * BAR)
+    bar = " " * (BAR + 8) if percent is None else f"[{'#' * full}{'.' * (BAR - full)}] {percent:3.0f} %"
     shown = row["outcome"] if row["outcome"] in ("up", "failed", "installed") else row["phase"]
     peers = f"{row['peers']} peers" if row["peers"] else ""
     return (

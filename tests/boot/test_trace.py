@@ -8,12 +8,23 @@ from xml.etree import ElementTree
 import pytest
 
 from luna_core.boot import trace
-from luna_core.boot.explain import explain
 from luna_core.boot.svg import picture
 from luna_core.model.boot import BootSession
 
 MakeSession = Callable[..., BootSession]
 SVG = "{http://www.w3.org/2000/svg}"
+# The client unpacks while it downloads.
+TRANSFER = (
+    ("script", "done", 10.0),
+    ("download", "started", 10.0),
+    ("unpack", "started", 12.0),
+    ("download", "done", 30.0),
+    ("unpack", "done", 40.0),
+)
+FIGURES = {
+    **{"percent": 40.0, "rate_bytes_s": 2e6, "received_bytes": 40e6, "peer_bytes": 30e6, "server_bytes": 10e6},
+    **{"unpacked_percent": 25.0, "unpack_rate_bytes_s": 8e6, "unpacked_bytes": 100e6, "peers": 3},
+}
 
 
 def test_a_timeline_has_every_phase_with_its_times(session: MakeSession) -> None:
@@ -45,6 +56,65 @@ def test_a_phase_that_is_tried_again_has_a_span_for_each_time(session: MakeSessi
         ("partscript", 2.0, True),
         ("partscript", 10.0, True),
     ]
+
+
+def test_a_failure_ends_everything_and_the_pause_before_the_next_attempt_is_shown(session: MakeSession) -> None:
+    reports = [*TRANSFER[:3], ("download", "failed", 20.0), ("script", "done", 25.0), ("install", "failed", 26.0)]
+    spans = trace.timeline(session(reports=reports, outcome="failed")).spans
+    assert [(span.phase, span.start_s, span.end_s, span.failed) for span in spans] == [
+        ("kernel", 0.0, 10.0, False),
+        ("download", 10.0, 20.0, True),
+        ("unpack", 12.0, 20.0, False),
+        ("pause", 20.0, 25.0, False),
+        ("install", 25.0, 26.0, True),
+    ]
+
+
+def test_download_and_unpack_overlap_in_the_waterfall_and_in_the_picture(session: MakeSession) -> None:
+    line = trace.timeline(session(reports=TRANSFER, outcome="booting"))
+    bar = trace.waterfall([line], 100)[1]
+    assert 0 < bar.index("d") < bar.index("u")
+    assert abs(bar.count("d") - 2 * bar.count("u")) < 4, "unpack is seen from the download's end on"
+    root = ElementTree.fromstring(picture([line]))  # noqa: S314 - our own
+    bars = {
+        title.text.split()[1]: (float(one.attrib["y"]), float(one.attrib["height"]))
+        for one in root.iter(f"{SVG}rect")
+        if (title := one.find(f"{SVG}title")) is not None and title.text
+    }
+    (download_y, download_height), (unpack_y, _) = bars["download"], bars["unpack"]
+    assert download_y + download_height <= unpack_y
+    assert bars["kernel"][1] == 2 * download_height
+
+
+def test_phases_that_move_the_image_have_bytes_and_rates(session: MakeSession) -> None:
+    rows = {row["phase"]: row for row in trace.phase_rows(session(reports=TRANSFER, progress=FIGURES))}
+    assert (rows["download"]["bytes"], rows["download"]["rate_bytes_s"]) == (40_000_000, 2_000_000)
+    assert (rows["unpack"]["bytes"], rows["unpack"]["rate_bytes_s"]) == (100_000_000, 3_571_429)
+    assert rows["kernel"]["bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("reports", "phase", "percent", "rate"),
+    [
+        (TRANSFER[:2], "download", 40.0, 2e6),
+        (TRANSFER[:3], "download", 40.0, 2e6),
+        (TRANSFER[:4], "unpack", 25.0, 8e6),
+        (TRANSFER, "unpack", None, None),
+        ([*TRANSFER[:3], ("download", "failed", 29.0)], "download", None, None),
+    ],
+)
+def test_the_table_shows_the_transfer_that_is_waited_for(
+    session: MakeSession, reports: Sequence[Any], phase: str, percent: float | None, rate: float | None
+) -> None:
+    figures = {**FIGURES, "time": "2026-11-22T10:00:31.000+00:00"}
+    row = trace.progress_row(session(reports=reports, outcome="booting", progress=figures))
+    assert (row["phase"], row["percent"], row["rate_bytes_s"]) == (phase, percent, rate)
+
+
+def test_figures_of_an_earlier_attempt_say_nothing_of_this_one(session: MakeSession) -> None:
+    reports = [*TRANSFER[:2], ("download", "failed", 29.0), ("script", "done", 35.0), ("download", "started", 36.0)]
+    figures = {**FIGURES, "time": "2026-11-22T10:00:31.000+00:00"}
+    assert trace.progress_row(session(reports=reports, outcome="booting", progress=figures))["percent"] is None
 
 
 def test_the_waterfall_shows_boots_to_scale(session: MakeSession, whole: Sequence[Any]) -> None:
@@ -110,43 +180,3 @@ def test_progress_is_what_the_node_said_last(session: MakeSession, whole: Sequen
     assert trace.progress_row(session(reports=(), outcome="booting"))["phase"] == "kernel"
     later = trace.progress_row(session(reports=[*whole[:5], ("setnet", "started", 34.0)], progress=figures))
     assert (later["phase"], later["percent"]) == ("setnet", None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ({}, "and is up."),
-        ({"outcome": "installed"}, "its own system is starting, but it does not answer on ssh yet"),
-        ({"outcome": "abandoned"}, "but began again before it had finished"),
-        ({"reports": (), "outcome": "booting"}, "got kernel and initramfs; nothing was heard of it for"),
-        (
-            {"reports": [("script", "done", 1.0)], "outcome": "booting"},
-            "and finished script; it was last heard of 9 s ago",
-        ),
-        (
-            {"reports": [("download", "started", 1.0)], "outcome": "booting"},
-            "is in download; it was last heard of 9 s ago",
-        ),
-        ({"reports": [("service", "started", 1.0)], "outcome": "booting"}, "'luna node change node001 --no-service'"),
-    ],
-)
-def test_a_boot_is_explained_in_words(session: MakeSession, arguments: dict[str, Any], said: str) -> None:
-    boot = session(**arguments)
-    text = explain(boot, trace.timeline(boot).opened + timedelta(seconds=10))
-    assert text.startswith("node001 began to boot compute version 3 at 2026-11-22T10:00:00")
-    assert said in text
-
-
-def test_a_failure_is_explained_with_its_status_and_the_end_of_its_log(session: MakeSession) -> None:
-    log = "".join(f"line {number}\n" for number in range(100)) + "mount: /dev/sda1: no such device\n"
-    reports = [("partscript", "started", 1.0), ("partscript", "failed", 2.0)]
-    boot = session(reports=reports, outcome="failed", log=log, exit_status=32)
-    text = explain(boot, trace.timeline(boot).opened + timedelta(seconds=7))
-    assert "failed in partscript with exit status 32 5 s ago. It tries again by itself; 'ssh 10.141.0.1'" in text
-    *_, last, advice = text.splitlines()
-    assert last == "    mount: /dev/sda1: no such device"
-    assert advice.startswith("What helps: 'luna node show node001 --script install' shows what it ran")
-    assert len(text.splitlines()) == 23
-    assert trace.progress_row(session(reports=reports, outcome="failed", log=log))["detail"] == (
-        "mount: /dev/sda1: no such device"
-    )
