@@ -55,6 +55,11 @@ CORE_SETTINGS = (
     Setting(name="node.digits", default=3, help="How many digits automatic node names have at least."),
     Setting(name="http.port", default=7050, help="TCP port of the boot server on the controller."),
     Setting(
+        name="https.port",
+        default=0,
+        help="TCP port on which booting nodes reach it by HTTPS ('luna tls init' first); 0: they use HTTP.",
+    ),
+    Setting(
         name="dhcp.interfaces",
         default=(),
         help="Interfaces that DHCP listens on, as in eth0 or cluster=eth0; none: all.",
@@ -82,26 +87,6 @@ CORE_SETTINGS = (
         help="After how many seconds a script of an installation is ended and has failed; 0: never.",
     ),
     Setting(name="boot.menu_naming", default=True, help="Whether the boot menu may name machines after free nodes."),
-    Setting(
-        name="discovery.rank",
-        default=("mac", "switchport", "smbios", "menu", "group"),
-        help="Plugins that may name a machine, the one that counts most first; any others come last.",
-    ),
-    Setting(
-        name="discovery.max_age_seconds",
-        default=900,
-        help="A machine that was last seen somewhere longer ago is not named by that.",
-    ),
-    Setting(
-        name="discovery.min_confidence",
-        default=0.5,
-        help="A machine is not named by what its finder is less sure of, from 0 (a guess) to 1 (certain).",
-    ),
-    Setting(
-        name="discovery.growing_groups",
-        default=(),
-        help="Groups that get a new node when a machine is to become their next free one and there is none.",
-    ),
     Setting(
         name="discovery.rank",
         default=("mac", "switchport", "smbios", "menu", "group"),

@@ -23,4 +23,5 @@ def preview(luna: Luna, name: str, script: Literal["boot", "install"]) -> str:
     url = f"http://{host}:{values['http.port']}"
     if script == "boot":
         return scripts.boot_script(url, facts, offers, MASKED)
+    url = scripts.session_url(url, facts.node.cluster)
     return scripts.install_script(url, facts, offers, *own_system(facts, luna.settings))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 
@@ -105,7 +106,7 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
     """
     interface = _boot_interface(facts.node)
     arguments = [
-        f"luna.url={url}",
+        f"luna.url={session_url(url, facts.node.cluster)}",
         f"luna.node={facts.node.name}",
         f"luna.session={token}",
         f"luna.mac={interface.mac}",
@@ -134,6 +135,12 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
                 "what iPXE would take for its own: a word that is || or &&, and ${."
             )
     return arguments
+
+
+def session_url(url: str, cluster: types.Cluster) -> str:
+    """Where nodes reach the boot server once they run luna's initramfs: by HTTPS where that is set."""
+    port = cluster.settings.get("https.port", 0)
+    return f"https://{re.sub(r':[0-9]+$', '', urlsplit(url).netloc)}:{port}" if port else url
 
 
 def install_script(

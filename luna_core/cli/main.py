@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Core] = {
     "settings": Core("luna_core.cli.settings:settings", "Settings of the cluster and of plugins."),
     "store": Core("luna_core.cli.store:store", "Where the cluster is kept."),
     "switch": Core("luna_core.cli.devices:switch", "Ethernet switches that tell where nodes are."),
+    "tls": Core("luna_core.cli.tls:tls", "Certificates, so that nodes boot by HTTPS."),
     "undo": Core("luna_core.cli.history:undo", "Take a change back."),
     "why": Core("luna_core.cli.boot:why", "Say in words why a node is not up."),
 }

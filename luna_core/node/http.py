@@ -6,6 +6,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final
 from urllib.parse import urlsplit
 
+AUTHORITY: Final = "/usr/lib/luna/ca.pem"
+"""The certificate authority that the boot server's certificate must be of; luna-agent.sh names it too."""
+
 _BLOCK: Final = 256 << 10
 
 
@@ -98,8 +101,11 @@ class Connection:
         host, port = self._base.hostname or "", self._base.port
         if self._base.scheme == "https":
             try:
+                import ssl
                 from http.client import HTTPSConnection
-            except ImportError as error:
-                raise HttpError(f"{self.base_url}: this node's Python has no TLS.") from error
-            return HTTPSConnection(host, port, timeout=self._timeout_s)
+
+                context = ssl.create_default_context(cafile=AUTHORITY)
+            except (ImportError, OSError) as error:
+                raise HttpError(f"{self.base_url}: this image was packed before 'luna tls init': {error}.") from error
+            return HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
         return HTTPConnection(host, port, timeout=self._timeout_s)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luna_core.errors import BadInput
+from luna_core.services import configured
 from luna_core.services.boot_binaries import install_boot_files
 from luna_core.services.network import DHCP, DNS, NetworkServices
 from luna_core.services.regenerate import Watch
@@ -21,12 +22,19 @@ from luna_core.types import Cluster, NetworkPlan, Service
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
 
-BOOT_SERVER = Service(name="lweb", command=(sys.executable, "-m", "luna_core.web"))
+BOOT_SERVER = "lweb"
 
 
 def part_names(hooks: "Hooks", cluster: Cluster) -> list[str]:
     """The parts that can run on their own, as in `luna serve --only NAME`: dhcp, dns and each service beside them."""
-    return [DHCP, DNS, BOOT_SERVER.name, *(answer.value.name for answer in hooks.luna_services(cluster))]
+    return [DHCP, DNS, BOOT_SERVER, *(answer.value.name for answer in hooks.luna_services(cluster))]
+
+
+def _boot_server(cluster: Cluster) -> Service:
+    # As words of the command, so that a change of the settings starts it anew.
+    ports = ("--port", "http.port"), ("--https-port", "https.port")
+    words = (word for option, name in ports for word in (option, str(configured.number(cluster, name))))
+    return Service(name=BOOT_SERVER, command=(sys.executable, "-m", "luna_core.web", *words))
 
 
 class Server:
@@ -118,7 +126,7 @@ class Server:
         notify("READY=1")
 
     def _services_beside(self, cluster: Cluster) -> tuple[list[Service], list[str]]:
-        every = [BOOT_SERVER, *(answer.value for answer in self._hooks.luna_services(cluster))]
+        every = [_boot_server(cluster), *(answer.value for answer in self._hooks.luna_services(cluster))]
         services = [replace(one, user=one.user or self._user) for one in every if self._is_wanted(one.name)]
         failures = [f"plugin {one.plugin}: {one.reason}" for one in self._hooks.failures if one.hook == "luna_services"]
         if self._why_root and services:

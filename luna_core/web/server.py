@@ -2,16 +2,23 @@
 
 import logging
 import signal
+import ssl
 import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from cheroot import wsgi
+from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from luna_core.errors import LunaError
 from luna_core.operations import connect
-from luna_core.web.app import make_app
+from luna_core.settings import MachineSettings
+from luna_core.tls import certificates
+from luna_core.web.app import WsgiApplication, make_app
 from luna_core.web.boot import BootService
 from luna_core.web.probe import Probe
 
@@ -24,7 +31,8 @@ WAITING_CONNECTIONS = 4096
     "--address", default="::", show_default=True, help="Address to listen on; :: is every one of both families."
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port; the setting http.port if not given.")
-def serve(address: str, port: int | None) -> None:
+@click.option("--https-port", type=click.IntRange(0, 65535), help="The setting https.port if not given; 0 for none.")
+def serve(address: str, port: int | None, https_port: int | None) -> None:
     """Answer booting machines until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with connect(who="lweb") as luna:
@@ -32,29 +40,71 @@ def serve(address: str, port: int | None) -> None:
         service = BootService(luna)
         probe = Probe(service)
         app = make_app(service, Path(str(values["tftp.directory"])))
-        server = wsgi.Server(
-            (address, port or int(str(values["http.port"]))),
-            app,
-            numthreads=THREADS,
-            request_queue_size=WAITING_CONNECTIONS,
-            server_name="luna",
-        )
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            raise KeyboardInterrupt
-
-        signal.signal(signal.SIGTERM, stop)
+        secure = int(str(values["https.port"])) if https_port is None else https_port
+        plain = listener(address, port or int(str(values["http.port"])), without_sessions(app) if secure else app)
         try:
-            server.start()
-        except KeyboardInterrupt:
-            server.stop()
-        except OSError as error:
-            raise LunaError(
-                f"The boot server can't listen on {address} port {server.bind_addr[1]}: {error}."
-            ) from error
+            _run([plain, with_tls(listener(address, secure, app), luna.settings)] if secure else [plain])
         finally:
             probe.close()
             service.commits.close()
+
+
+def without_sessions(app: WsgiApplication) -> WsgiApplication:
+    """The same application for HTTP beside HTTPS: whoever sends a session's token is refused, so that no node does."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if "HTTP_AUTHORIZATION" not in environ:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"Sessions are served by HTTPS only, on the port of the setting https.port.\n"]
+
+    return application
+
+
+def listener(address: str, port: int, app: WsgiApplication) -> wsgi.Server:
+    """A server for HTTP that isn't started yet; port 0 is any that is free."""
+    return wsgi.Server(
+        (address, port), app, numthreads=THREADS, request_queue_size=WAITING_CONNECTIONS, server_name="luna"
+    )
+
+
+def with_tls(server: wsgi.Server, settings: MachineSettings) -> wsgi.Server:
+    """The same server for HTTPS. Raises LunaError without a certificate."""
+    where = certificates(settings)
+    try:
+        server.ssl_adapter = BuiltinSSLAdapter(str(where.server), str(where.server_key))
+    except (OSError, ssl.SSLError) as error:
+        sentence = f"setting https.port: {where.server} can't be used: {error}; 'luna tls init' makes it."
+        raise LunaError(sentence) from error
+    return server
+
+
+def _run(servers: Sequence[wsgi.Server]) -> None:
+    """Serve with all of them until SIGTERM, or until one can't."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        for server in servers:
+            _prepare(server)
+        for server in servers[1:]:
+            threading.Thread(target=server.serve, daemon=True).start()
+        servers[0].serve()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def _prepare(server: wsgi.Server) -> None:
+    try:
+        server.prepare()
+    except OSError as error:
+        host, port = server.bind_addr[:2]
+        raise LunaError(f"The boot server can't listen on {host} port {port}: {error}.") from error
 
 
 def main() -> None:

@@ -17,8 +17,10 @@ from luna_core.boot import initramfs
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
 from luna_core.image.pack import Progress
 from luna_core.interfaces import Distro
+from luna_core.node.http import AUTHORITY
 from luna_core.operations import Luna
 from luna_core.operations.images.facts import kernel_of
+from luna_core.tls import certificates
 from luna_core.types import DracutModule, InitrdFile
 
 # Directories at the top of a tree that no dracut module reads: data, and what is mounted over while dracut runs.
@@ -44,7 +46,9 @@ def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progr
         made = Path(directory, "initramfs")
         runtimes = luna.settings.state_directory / "runtime"
         kernel = kernel_of(image, distro)
-        initramfs.build_initramfs(image.path, distro, image, kernel, made, files, runtime_cache=runtimes)
+        initramfs.build_initramfs(
+            image.path, distro, image, kernel, made, files, runtime_cache=runtimes, tls=_has_authority(luna)
+        )
         with made.open("rb") as file:
             os.fsync(file.fileno())
         # Named by what the tree is now: if it changed meanwhile, that name is never asked for again.
@@ -64,12 +68,18 @@ def is_current(luna: Luna, image: types.Image, distro: Distro) -> Path | None:
 
 
 def _files(luna: Luna, image: types.Image) -> list[InitrdFile | DracutModule]:
-    """What plugins name, and the keys that may log in for rescue."""
+    """What plugins name, the keys that may log in for rescue, and the authority of the boot server's certificate."""
     files = [answer.value for answer in luna.hooks.luna_initrd_files(image)]
+    if _has_authority(luna):
+        files.append(InitrdFile(source=certificates(luna.settings).authority, destination=AUTHORITY))
     keys = Path(str(image.cluster.settings["image.authorized_keys"]))
     if keys.is_file():
         files.append(InitrdFile(source=keys, destination="/root/.ssh/authorized_keys", mode=0o600))
     return files
+
+
+def _has_authority(luna: Luna) -> bool:
+    return certificates(luna.settings).authority.exists()
 
 
 def _forget_old(cache: Path) -> None:
@@ -99,7 +109,7 @@ def _ingredients(
     yield list(distro.initramfs_command(image, kernel, "initramfs"))
     plain = [one for one in files if isinstance(one, InitrdFile)]
     python = [one for one in plain if one.destination.startswith(f"{PYTHON_DIRECTORY}/")]
-    yield build_runtime(luna.settings.state_directory / "runtime", python).name
+    yield build_runtime(luna.settings.state_directory / "runtime", python, tls=_has_authority(luna)).name
     for one in sorted(plain, key=lambda file: file.destination):
         yield one.destination, one.mode, _digest(one.source)
     yield _digest(Path(initramfs.__file__))

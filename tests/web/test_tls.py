@@ -1,0 +1,148 @@
+"""Sessions by HTTPS, as curl in the initramfs and luna's client on the node see it."""
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cheroot import wsgi
+
+from luna_core.boot.runtime import build_runtime
+from luna_core.errors import LunaError
+from luna_core.model import Node
+from luna_core.node import http
+from luna_core.node.http import AUTHORITY, Connection, HttpError
+from luna_core.operations.configure import set_setting
+from luna_core.operations.objects import change
+from luna_core.run import run
+from luna_core.settings import CORE_SETTINGS
+from luna_core.tls import Certificates, certificates, certify, described
+from luna_core.web.app import make_app
+from luna_core.web.server import listener, with_tls, without_sessions
+
+MAC = "52:54:00:00:00:01"
+
+
+@pytest.fixture
+def authority(luna: Any) -> Certificates:
+    where = certificates(luna.settings)
+    certify(where, [ip_address("127.0.0.1")], ["controller.cluster"], days=10)
+    return where
+
+
+@pytest.fixture
+def ports(server: Any, authority: Certificates, tmp_path: Path) -> Iterator[dict[str, int]]:
+    """Those of lweb's two listeners for the cluster of `server`, in which HTTPS is switched on."""
+    app = make_app(server.service, tmp_path / "tftp")
+    plain = listener("127.0.0.1", 0, without_sessions(app))
+    secure = with_tls(listener("127.0.0.1", 0, app), server.luna.settings)
+    running = {"http": plain, "https": secure}
+    threads = [threading.Thread(target=_serve(one)) for one in running.values()]
+    for thread in threads:
+        thread.start()
+    ports = {scheme: one.bind_addr[1] for scheme, one in running.items()}
+    server.luna.change(lambda work: set_setting(work, CORE_SETTINGS, "https.port", ports["https"]), "")
+    yield ports
+    for one in running.values():
+        one.stop()
+    for thread in threads:
+        thread.join()
+
+
+def _serve(one: wsgi.Server) -> Any:
+    one.prepare()
+    return one.serve
+
+
+def curl(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = ["curl", "--silent", "--show-error", "--max-time", "30", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def token(server: Any, ports: dict[str, int]) -> str:
+    """The token of a boot of node001, which begins by HTTP, for iPXE knows no authority but its own."""
+    server.luna.change(lambda work: change(work, Node, "node001", {"boot_address": "dhcp"}), "use the client's address")
+    server.neighbours["127.0.0.1"] = MAC
+    script = curl(f"http://127.0.0.1:{ports['http']}/boot/discovery?booted={MAC}&mac={MAC}").stdout
+    assert f"luna.url=https://127.0.0.1:{ports['https']} " in script
+    assert f"chain --replace --autofree http://127.0.0.1:{ports['http']}/boot/ipxe" in script
+    found = re.search(r"luna\.session=(\S+)", script)
+    assert found, script
+    return found.group(1)
+
+
+def test_the_install_script_comes_by_https_alone(token: str, ports: dict[str, int], authority: Certificates) -> None:
+    question = ["--header", f"Authorization: Bearer {token}"]
+    path = "/boot/install?node=node001"
+    sure = curl("--cacert", authority.authority, *question, f"https://127.0.0.1:{ports['https']}{path}")
+    assert sure.stdout.startswith("#!/bin/sh")
+    assert f'"report_url": "https://127.0.0.1:{ports["https"]}/boot/progress"' in sure.stdout
+    plain = curl(*question, f"http://127.0.0.1:{ports['http']}{path}")
+    assert plain.stdout == "Sessions are served by HTTPS only, on the port of the setting https.port.\n"
+
+
+def test_another_server_is_not_believed(
+    token: str, ports: dict[str, int], authority: Certificates, tmp_path: Path
+) -> None:
+    other = replace(authority, authority=tmp_path / "other/ca.pem", authority_key=tmp_path / "other/ca.key")
+    certify(replace(other, server=tmp_path / "pem", server_key=tmp_path / "key"), [], ["x"], days=1)
+    for trusted in ([], ["--cacert", other.authority]):
+        refused = curl(*trusted, f"https://127.0.0.1:{ports['https']}/")
+        assert refused.returncode == 60, refused.stderr  # curl(1): the certificate can't be authenticated
+    renamed = curl("--cacert", authority.authority, f"https://localhost:{ports['https']}/")
+    assert renamed.returncode == 60, renamed.stderr
+
+
+def test_the_client_on_the_node_believes_the_authority_alone(
+    token: str, ports: dict[str, int], authority: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "AUTHORITY", str(authority.authority))
+    connection = Connection(f"https://127.0.0.1:{ports['https']}/boot/")
+    connection.post("progress", {"phase": "download", "percent": 1}, {"Authorization": f"Bearer {token}"})
+    assert connection.get("ipxe").startswith(b"#!ipxe")
+    connection.close()
+    certify(replace(authority, authority=tmp_path / "o.pem", authority_key=tmp_path / "o.key"), [], ["x"], days=1)
+    monkeypatch.setattr(http, "AUTHORITY", str(tmp_path / "o.pem"))
+    with pytest.raises(HttpError, match="CERTIFICATE_VERIFY_FAILED"):
+        Connection(f"https://127.0.0.1:{ports['https']}/boot/").get("ipxe")
+    monkeypatch.setattr(http, "AUTHORITY", str(tmp_path / "none"))
+    with pytest.raises(HttpError, match="this image was packed before 'luna tls init'"):
+        Connection(f"https://127.0.0.1:{ports['https']}/boot/").get("ipxe")
+
+
+def test_the_runtime_in_the_initramfs_has_what_https_needs(
+    ports: dict[str, int], authority: Certificates, tmp_path: Path
+) -> None:
+    root = build_runtime(tmp_path / "runtimes", tls=True)
+    shutil.copyfile(authority.authority, root / AUTHORITY.lstrip("/"))
+    # Started without the wrapper, for which an empty root has no shell.
+    wrapper = (root / "usr/bin/luna-python").read_text().splitlines()[1].split()
+    code = f"""from luna_core.node.http import Connection
+print(Connection("https://127.0.0.1:{ports["https"]}/boot/").get("ipxe")[:6])"""
+    assert run(["chroot", root, *wrapper[1:-1], "-c", code]) == "b'#!ipxe'\n"
+
+
+def test_keys_are_for_their_owners_alone(authority: Certificates) -> None:
+    for key in (authority.authority_key, authority.server_key):
+        assert key.stat().st_mode & 0o777 == 0o600
+    assert authority.authority.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_new_certificate_is_of_the_same_authority(authority: Certificates) -> None:
+    before = authority.authority.read_bytes(), authority.server.read_bytes()
+    certify(authority, [ip_address("fd00::1")], ["other.cluster"], days=10)
+    assert authority.authority.read_bytes() == before[0]
+    assert authority.server.read_bytes() != before[1]
+    assert described(authority)["names"] == ["fd00::1", "other.cluster"]
+
+
+def test_https_without_a_certificate(luna: Any) -> None:
+    with pytest.raises(LunaError, match=r"setting https.port: .*lweb.pem can't be used: .*'luna tls init' makes it"):
+        with_tls(listener("127.0.0.1", 0, lambda environ, start: []), luna.settings)
