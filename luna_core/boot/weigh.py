@@ -28,6 +28,7 @@ class Weighed:
 def weigh(machine: Machine, answers: Sequence[Found]) -> Weighed:
     """The answer that counts. Raises Waits if there is none, or if one that counts as much names another node."""
     good = [one for one in answers if is_good(one, machine.settings) and not _is_hearsay(one, machine, answers)]
+    good = [one for one in good if not _is_outdone(one, good)]
     if not good:
         raise Waits(_why_none(machine, answers), adoption(machine))
     rank = _ranks(machine.settings)
@@ -68,8 +69,15 @@ def _is_hearsay(one: Found, machine: Machine, answers: Sequence[Found]) -> bool:
     Anybody can claim another machine's card; where the asking one is plugged in is harder to forge.
     """
     asking = machine.macs[0]
-    seen = any(each.plugin == one.plugin and each.value.mac == asking and not target(each) for each in answers)
+    others = (each for each in answers if each.plugin == one.plugin and each.value.mac == asking and not target(each))
+    seen = any(not _weakness(each.value, machine.settings) for each in others)
     return seen and one.value.mac != asking
+
+
+def _is_outdone(one: Found, good: Sequence[Found]) -> bool:
+    """Whether the same finder is surer of another place of this card: a card is in one place only."""
+    same = (each.value for each in good if each.plugin == one.plugin and each.value.mac == one.value.mac)
+    return any(each.confidence > one.value.confidence for each in same)
 
 
 def _weakness(sighting: Sighting, settings: Mapping[str, SettingValue]) -> str:

@@ -66,5 +66,11 @@ def test_ranks_decide_and_those_that_are_not_listed_are_equal(plugins: tuple[str
     assert outcome(answers)[0] == named
 
 
+def test_a_card_that_moved_is_where_its_finder_is_surest() -> None:
+    old = Answer(plugin="switchport", value=Sighting(mac=CARDS[0], place="old", node="node001", confidence=0.6))
+    new = Answer(plugin="switchport", value=Sighting(mac=CARDS[0], place="new", node="node002", confidence=0.9))
+    assert outcome([old, new]) == ("node002", set())
+
+
 def orders(answers: list[Found]) -> "itertools.islice[tuple[Found, ...]]":
     return itertools.islice(itertools.permutations(answers), 24)
