@@ -21,6 +21,15 @@ def driver() -> IpmiDriver:
     return IpmiDriver()
 
 
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a console's process finds its password."""
+    directory = tmp_path / "runtime"
+    directory.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
+    return directory
+
+
 @pytest.fixture
 def simulated(tmp_path: Path) -> Iterator[SimulatedBmc]:
     """A freshly started ipmi_sim whose chassis is off."""

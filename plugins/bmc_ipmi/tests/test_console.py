@@ -34,14 +34,6 @@ def bmc(tmp_path: Path, serial: tuple[int, Path]) -> Iterator[SimulatedBmc]:
     one.stop()
 
 
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    directory = tmp_path / "runtime"
-    directory.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
-    return directory
-
-
 def read_until(descriptor: int, end: bytes) -> bytes:
     said = b""
     while end not in said:
@@ -50,7 +42,7 @@ def read_until(descriptor: int, end: bytes) -> bytes:
 
 
 def test_what_is_typed_reaches_the_node_and_back(
-    driver: IpmiDriver, bmc: SimulatedBmc, serial: tuple[int, Path], runtime: Path
+    driver: IpmiDriver, bmc: SimulatedBmc, serial: tuple[int, Path]
 ) -> None:
     terminal, ours = pty.openpty()
     with subprocess.Popen(driver.console_command(bmc.target()), stdin=ours, stdout=ours, stderr=ours) as process:
@@ -66,7 +58,7 @@ def test_what_is_typed_reaches_the_node_and_back(
     os.close(ours)
 
 
-def test_a_console_may_be_left_and_taken_again(driver: IpmiDriver, bmc: SimulatedBmc, runtime: Path) -> None:
+def test_a_console_may_be_left_and_taken_again(driver: IpmiDriver, bmc: SimulatedBmc) -> None:
     for _ in range(2):
         done = subprocess.run(driver.console_command(bmc.target()), input=b"\r~.", capture_output=True, check=True)
         assert b"Left the console" in done.stdout
@@ -97,19 +89,26 @@ def test_the_password_is_in_a_private_file_until_it_is_read(
         ({"cipher_suite": "17"}, "refuses cipher suite 17"),
     ],
 )
-def test_a_refusal_is_told_and_fails(
-    driver: IpmiDriver, bmc: SimulatedBmc, runtime: Path, change: dict[str, str], told: str
-) -> None:
+def test_a_refusal_is_told_and_fails(driver: IpmiDriver, bmc: SimulatedBmc, change: dict[str, str], told: str) -> None:
     done = subprocess.run(driver.console_command(bmc.target(**change)), input="", capture_output=True, text=True)
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_node_without_a_console(driver: IpmiDriver, start_pyghmi_bmc: Callable[[], BmcTarget], runtime: Path) -> None:
+def test_a_node_without_a_console(driver: IpmiDriver, start_pyghmi_bmc: Callable[[], BmcTarget]) -> None:
     done = subprocess.run(driver.console_command(start_pyghmi_bmc()), input="", capture_output=True, text=True)
     assert done.returncode == 1
     assert "The console of node001 at 127.0.0.1 was closed: SOL is disabled." in done.stderr
+
+
+def test_a_file_that_was_used_already(driver: IpmiDriver, bmc: SimulatedBmc, runtime: Path) -> None:
+    command = driver.console_command(bmc.target())
+    subprocess.run(command, input=b"", stdout=subprocess.DEVNULL, check=True)
+    done = subprocess.run(command, input="", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "luna power console" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

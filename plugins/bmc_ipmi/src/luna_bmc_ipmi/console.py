@@ -1,4 +1,4 @@
-"""A node's serial console on this terminal: python -m luna_bmc_ipmi.console FILE, where FILE is from `hand_over`."""
+"""A node's serial console on this terminal: python -m luna_bmc_ipmi.console FILE, as `luna power console` starts it."""
 
 import os
 import select
@@ -27,6 +27,9 @@ CHUNK_BYTES = 4096
 
 def main() -> int:
     """Attach the terminal until `~.` is typed; returns the exit status."""
+    if len(sys.argv) != 2:
+        print("The console is started by 'luna power console NODE'.", file=sys.stderr)
+        return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     try:

@@ -6,6 +6,7 @@ import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 
+from luna_core.errors import LunaError
 from luna_core.types import BmcTarget
 
 _FIELDS = ("node", "username", "password", "port", "timeout_s")
@@ -22,7 +23,10 @@ def hand_over(bmc: BmcTarget) -> Path:
 
 
 def take_over(path: Path) -> BmcTarget:
-    """Read what `hand_over` wrote and remove the file. Raises FileNotFoundError when that has been done already."""
-    document = json.loads(path.read_text())
-    path.unlink()
+    """Read what `hand_over` wrote and remove the file. Raises LunaError when that has been done already."""
+    try:
+        document = json.loads(path.read_text())
+        path.unlink()
+    except OSError as error:
+        raise LunaError(f"{path}: {error.strerror}; 'luna power console NODE' makes such a file, for once.") from error
     return BmcTarget(**{**document, "address": ip_address(document["address"])})

@@ -13,8 +13,8 @@ MAX_USER_BYTES = 16
 MAX_PASSWORD_BYTES = 20
 KG_BYTES = 20
 STANDARD_PORT = 623
-# The last is luna's own: what a boot device is set for.
-OPTIONS = ("port", "cipher_suite", "kg", "privilege", "firmware")
+# luna itself heeds the first two.
+OPTIONS = ("port", "firmware", "cipher_suite", "kg", "privilege")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def login_for(bmc: BmcTarget) -> Login:
             raise BadInput(f"BMC of {bmc.node}: unknown option {name!r}; the ipmi driver has {', '.join(OPTIONS)}.")
     return Login(
         address=str(bmc.address),
-        port=bmc.port or _port(bmc),
+        port=bmc.port or STANDARD_PORT,
         user=_fitting(bmc, "user name", bmc.username, MAX_USER_BYTES),
         password=_fitting(bmc, "password", bmc.password, MAX_PASSWORD_BYTES),
         kg=_kg(bmc),
@@ -51,13 +51,6 @@ def _choice(bmc: BmcTarget, option: str, accepted: Mapping[str, object], default
     if given not in accepted:
         raise BadInput(f"BMC of {bmc.node}: option {option} is {given!r}; accepted are {', '.join(accepted)}.")
     return given
-
-
-def _port(bmc: BmcTarget) -> int:
-    given = bmc.options.get("port", str(STANDARD_PORT))
-    if not given.isdecimal() or not 0 < int(given) < 65536:
-        raise BadInput(f"BMC of {bmc.node}: option port is {given!r}; accepted are 1 to 65535.")
-    return int(given)
 
 
 def _fitting(bmc: BmcTarget, field_name: str, text: str, limit_bytes: int) -> bytes:

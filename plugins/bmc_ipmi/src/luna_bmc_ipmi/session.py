@@ -2,7 +2,7 @@
 
 pyghmi reads its sockets in a thread of its own and loses wake-ups between that and the caller's: of commands to a BMC
 that answers at once, many take 0.5 to 1 s too long. It also takes it for granted that the BMC grants the algorithms it
-asked for, and fails on a BMC that counters with others (its own does). docs/decisions/0016 has the figures.
+asked for, and fails on a BMC that counters with others (its own does). The figures are in docs/decisions/0016.
 """
 
 import socket
