@@ -9,7 +9,7 @@ import click
 
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.output import emit
-from luna_core.errors import BadInput, NotFound
+from luna_core.errors import LunaError, NotFound
 from luna_discovery_switchport.cabling import read_cabling
 from luna_discovery_switchport.places import Place, Places
 from luna_discovery_switchport.snapshot import Folder, Port, Snapshot
@@ -77,21 +77,21 @@ def _places(luna: "Luna", switch: str | None, now: bool) -> Places:
 
 
 async def _ask(switches: "Sequence[Switch]") -> list[Snapshot]:
-    from luna_discovery_switchport.agent import Agent, Engines, SnmpError
+    return await asyncio.gather(*map(_ask_one, switches))
+
+
+async def _ask_one(switch: "Switch") -> Snapshot:
+    from luna_discovery_switchport.agent import Agent
     from luna_discovery_switchport.poll import read_switch
 
-    engines = Engines()
-
-    async def one(switch: "Switch") -> Snapshot:
-        try:
-            return await read_switch(Agent(switch, engines.engine(switch.snmp_version)))
-        except (SnmpError, BadInput) as error:
-            return Snapshot(switch=switch.name).failed(str(error))
-
     try:
-        return await asyncio.gather(*map(one, switches))
-    finally:
-        engines.close()
+        agent = Agent(switch)
+        try:
+            return await read_switch(agent)
+        finally:
+            agent.close()
+    except LunaError as error:
+        return Snapshot(switch=switch.name).failed(str(error))
 
 
 def _named(switches: "Sequence[Switch]", name: str) -> "Switch":

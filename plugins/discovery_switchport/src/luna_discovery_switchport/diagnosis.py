@@ -7,7 +7,7 @@ from typing import Literal
 
 from luna_core.errors import LunaError
 from luna_core.types import Switch
-from luna_discovery_switchport.agent import Agent, Engines
+from luna_discovery_switchport.agent import Agent
 from luna_discovery_switchport.places import Board, Places
 from luna_discovery_switchport.poll import read_switch
 from luna_discovery_switchport.snapshot import Cabling, Snapshot
@@ -33,11 +33,11 @@ def diagnose(switch: Switch, cabling: Cabling) -> list[Step]:
 
 
 async def _read(switch: Switch) -> Snapshot:
-    engines = Engines()
+    agent = Agent(switch)
     try:
-        return await read_switch(Agent(switch, engines.engine(switch.snmp_version)))
+        return await read_switch(agent)
     finally:
-        engines.close()
+        agent.close()
 
 
 def _steps(snapshot: Snapshot, cabling: Cabling) -> Iterator[Step]:

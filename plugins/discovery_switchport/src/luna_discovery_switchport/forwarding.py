@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from luna_discovery_switchport import tables
-from luna_discovery_switchport.agent import SnmpError
+from luna_discovery_switchport.failures import SnmpError
 from luna_discovery_switchport.reading import Reading, if_index_of_port
 
 BRIDGE, Q_BRIDGE, PER_VLAN = "BRIDGE-MIB", "Q-BRIDGE-MIB", "BRIDGE-MIB of each VLAN"
@@ -62,6 +62,8 @@ async def _one_vlan(reading: Reading, vlan: int) -> bool:
                 reading.own_macs |= tables.not_machines(await reading.column(tables.FDB_STATUS, agent))
     except SnmpError:
         return False
+    finally:
+        agent.close()
     return True
 
 

@@ -23,12 +23,12 @@ class Known:
         self._seen: tuple[int, ...] = ()
 
     def sightings(self, macs: Sequence[str]) -> list[Sighting]:
-        """Where these MACs were seen; the poller is asked for more if that names no node."""
+        """Where these MACs were seen; the poller is asked to look again if that is at no port of a single machine."""
         if not macs:
             return []
         places = self.places()
         found = [one for mac in dict.fromkeys(macs) for one in places.of(mac)]
-        if not any(one.node and one.entry.present for one in found):
+        if not any(one.port and one.entry.present and not one.uplink for one in found):
             self._folder.ask_for_poll()
         now = time.time()
         return [_sighting(one, now) for one in found]

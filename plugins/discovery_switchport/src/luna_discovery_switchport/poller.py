@@ -7,21 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from luna_core.errors import LunaError
 from luna_core.operations import Luna, connect
 from luna_core.operations.history import last_number
 from luna_core.types import Switch
+from luna_discovery_switchport.agent import Agent
 from luna_discovery_switchport.cabling import read_cabling
+from luna_discovery_switchport.poll import read_switch
 from luna_discovery_switchport.snapshot import Folder, Snapshot
 
-if TYPE_CHECKING:
-    from luna_discovery_switchport.agent import Agent, Engines
-
 _TICK_S = 1.0
-# Machines that wait ask again and again; a switch has better things to do than to answer SNMP.
+# Machines that wait ask again and again; switch and controller have better things to do than to talk of MACs.
 _SHORTEST_PAUSE_S = 5.0
+_PAUSE_TO_POLL = 4
 _LONGEST_BACK_OFF = 8
 
 
@@ -33,8 +32,16 @@ class Watched:
     snapshot: Snapshot
     started_at: float = 0.0
     next_at: float = 0.0
-    agent: "Agent | None" = None
+    pause_s: float = 0.0
+    agent: Agent | None = None
     task: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Give up what is being asked, and close the socket."""
+        if self.task:
+            self.task.cancel()
+        if self.agent:
+            self.agent.close()
 
 
 @dataclass
@@ -52,7 +59,6 @@ class Poller:
 
     def __post_init__(self) -> None:
         self._folder = Folder(self.luna.settings.state_directory)
-        self._engines: Engines | None = None
         self._number = -1
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -66,12 +72,8 @@ class Poller:
                 await asyncio.wait_for(stopped.wait(), _TICK_S)
             except TimeoutError:
                 continue
-        tasks = [one.task for one in self.watched.values() if one.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._engines:
-            self._engines.close()
+        for one in self.watched.values():
+            one.stop()
 
     def start_due(self, now: float) -> None:
         """Begin to ask each switch whose time has come, or for whose answer a machine waits."""
@@ -79,17 +81,15 @@ class Poller:
         for one in self.watched.values():
             if one.task and not one.task.done():
                 continue
-            pause = _SHORTEST_PAUSE_S * (1 if not one.snapshot.failures else _LONGEST_BACK_OFF)
+            pause = max(_SHORTEST_PAUSE_S * min(one.snapshot.failures + 1, _LONGEST_BACK_OFF), one.pause_s)
             wanted = asked_at > one.started_at and now - one.started_at >= pause
             if wanted or now >= one.next_at:
                 one.started_at = now
                 one.task = asyncio.create_task(self._poll(one))
 
     async def _poll(self, one: Watched) -> None:
-        from luna_discovery_switchport.poll import read_switch
-
         try:
-            one.agent = one.agent or self._agent(one.switch)
+            one.agent = one.agent or Agent(one.switch)
             snapshot = await read_switch(one.agent, one.snapshot)
         except LunaError as error:
             snapshot = one.snapshot.failed(str(error))
@@ -97,16 +97,9 @@ class Poller:
             snapshot = one.snapshot.failed(f"switch {one.switch.name}: its answer is not understood: {error!r}.")
         if snapshot.error != one.snapshot.error:
             print(snapshot.error or f"switch {one.switch.name}: it answers", flush=True)
-        one.snapshot = snapshot
+        one.snapshot, one.pause_s = snapshot, _PAUSE_TO_POLL * (time.time() - one.started_at)
         self._folder.write(snapshot)
         one.next_at = one.started_at + self.interval_s * min(2 ** max(0, snapshot.failures - 1), _LONGEST_BACK_OFF)
-
-    def _agent(self, switch: Switch) -> "Agent":
-        # pysnmp takes half a second and 20 MB, which a cluster without switches can do without.
-        from luna_discovery_switchport.agent import Agent, Engines
-
-        self._engines = self._engines or Engines()
-        return Agent(switch, self._engines.engine(switch.snmp_version))
 
     async def _follow_store(self) -> None:
         try:
@@ -126,15 +119,13 @@ class Poller:
     def _watch(self, switches: Sequence[Switch]) -> None:
         kept = {one.name: one for one in switches}
         for name in self.watched.keys() - kept.keys():
-            if task := self.watched.pop(name).task:
-                task.cancel()
+            self.watched.pop(name).stop()
         for name, switch in kept.items():
             before = self.watched.get(name)
             if before is None:
                 self.watched[name] = Watched(switch, self._folder.read(name) or Snapshot(switch=name))
             elif before.switch != switch:
-                if before.task:
-                    before.task.cancel()
+                before.stop()
                 self.watched[name] = Watched(switch, Snapshot(switch=name))
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from luna_discovery_switchport import tables
-from luna_discovery_switchport.agent import Agent, Circle, Oid, Value
+from luna_discovery_switchport.agent import Agent
+from luna_discovery_switchport.ber import Oid, Value
+from luna_discovery_switchport.failures import Circle
 from luna_discovery_switchport.snapshot import Entry, Snapshot
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from luna_discovery_switchport.agent import Oid, Value
+from luna_discovery_switchport.ber import Oid, Value
 
 # BRIDGE-MIB (RFC 4188)
 BASE_ADDRESS: Final = (1, 3, 6, 1, 2, 1, 17, 1, 1, 0)
