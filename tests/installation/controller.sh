@@ -81,6 +81,11 @@ as_luna luna node list -o json >of_luna
 as_luna luna node change node002 --comment "written by luna"
 luna node show node002 -o json >of_root
 
+luna tls init
+luna settings set https.port 7443
+ask --cacert /var/lib/luna/tls/ca.pem "https://$here:7443/" >https
+stat -c '%U %a %n' /var/lib/luna/tls/* /var/lib/luna/store/lweb.* >keys
+
 systemctl stop luna.service
 ps -eo args >left
 

@@ -36,8 +36,7 @@ def test_what_needs_no_root_has_none(controller: Path, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_store_is_luna_s_alone_and_its_directory_is_root_s(controller: Path, layout: str) -> None:
-    lines = (controller / layout / "modes").read_text().splitlines()
-    modes = {path: f"{user} {mode}" for user, mode, path in (line.split() for line in lines)}
+    modes = {path: f"{user} {mode}" for user, mode, path in _stat(controller / layout / "modes")}
     assert modes["/var/lib/luna"] == "root 755"
     assert modes["/var/lib/luna/store"] == "luna 700"
     assert modes["/var/lib/luna/store/luna.key"] == "luna 600"
@@ -49,6 +48,16 @@ def test_root_and_the_user_change_one_store_and_nobody_else_sees_it(controller: 
     assert [one["name"] for one in json.loads((controller / "of_luna").read_text())] == ["node001", "node002"]
     assert json.loads((controller / "of_root").read_text())["comment"] == "written by luna"
     assert "Permission denied" in (controller / "outsider").read_text()
+
+
+def test_https_is_switched_on_while_it_runs_and_its_keys_are_apart(controller: Path) -> None:
+    assert (controller / "https").read_text() == "luna boot server\n"
+    modes = {path.rpartition("/")[2]: f"{user} {mode}" for user, mode, path in _stat(controller / "keys")}
+    assert modes == {"ca.key": "root 600", "ca.pem": "root 644", "lweb.key": "luna 600", "lweb.pem": "luna 644"}
+
+
+def _stat(path: Path) -> list[list[str]]:
+    return [line.split() for line in path.read_text().splitlines()]
 
 
 def test_systemd_has_no_complaint_and_nothing_is_left_when_it_stops(controller: Path) -> None:
