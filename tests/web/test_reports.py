@@ -1,0 +1,181 @@
+"""Install scripts run by a true shell with the initramfs's own functions, and what the boot server keeps of them."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from luna_core.boot.sessions import boots
+from luna_core.model import Node
+from luna_core.model.boot import BootEvent
+from luna_core.operations.configure import set_setting
+from luna_core.operations.objects import change
+from luna_core.settings import CORE_SETTINGS
+
+MAC = "52:54:00:00:00:01"
+LIBRARY = Path(__file__).parents[2] / "dracut/95luna/luna-lib.sh"
+NOBODY = "http://127.0.0.1:9"
+
+
+class Initramfs:
+    """What the agent prepares for an install script, in a directory of its own."""
+
+    def __init__(self, server: Any, directory: Path) -> None:
+        self.server, self.directory = server, directory
+        self.run = directory / "run"
+        self.run.mkdir()
+        self.token = self._boot()
+        (self.run / "session").write_text(self.token)
+        (self.run / "curl").write_text(f'silent\nshow-error\nheader = "Authorization: Bearer {self.token}"\n')
+        (directory / "lib").write_text(self._moved(LIBRARY.read_text()))
+        (directory / "luna-python").write_text("#!/bin/sh\nexit 1\n")
+        (directory / "luna-python").chmod(0o755)
+
+    def shell(self, script: str, url: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a script as the agent would."""
+        environment = {
+            "PATH": f"{self.directory}:{os.environ['PATH']}",
+            "LUNA_URL": url or self.server.url,
+            "LUNA_NODE": "node001",
+            "LUNA_LIB": str(self.directory / "lib"),
+            "NEWROOT": str(self.directory / "root"),
+        }
+        # Into a file, as the agent does: what a script leaves running would keep a pipe open.
+        with (self.directory / "output").open("wb") as output:
+            return subprocess.run(
+                ["sh"], input=script, text=True, stdout=output, stderr=output, env=environment, timeout=100
+            )
+
+    def install(self, prescript: str) -> BootEvent:
+        """What is kept of the phase prescript when the install script has run with this one."""
+        profile = {"prescript": prescript, "partscript": "mkdir $NEWROOT"}
+        self.server.luna.change(lambda work: change(work, Node, "node001", profile), "test")
+        request = Request(f"{self.server.url}/boot/install?node=node001")
+        request.add_header("Authorization", f"Bearer {self.token}")
+        with urlopen(request, timeout=30) as answer:
+            self.shell(self._moved(answer.read().decode()))
+        return next(one for one in self.events() if one.phase == "prescript" and one.status != "started")
+
+    def events(self) -> tuple[BootEvent, ...]:
+        found = self.server.luna.read(lambda work: boots(work, work.get(Node, "node001"), limit=1))
+        events: tuple[BootEvent, ...] = found[0].events
+        return events
+
+    def _boot(self) -> str:
+        self.server.luna.change(lambda work: change(work, Node, "node001", {"boot_address": "dhcp"}), "test")
+        self.server.neighbours["127.0.0.1"] = MAC
+        with urlopen(f"{self.server.url}/boot/discovery?booted={MAC}&mac={MAC}", timeout=30) as answer:
+            found = re.search(r"luna\.session=(\S+)", answer.read().decode())
+        assert found
+        return found.group(1)
+
+    def _moved(self, script: str) -> str:
+        return script.replace("/run/luna", str(self.run)).replace("/dev/console", str(self.directory / "console"))
+
+
+@pytest.fixture
+def initramfs(server: Any, tmp_path: Path) -> Iterator[Initramfs]:
+    (tmp_path / "machine").mkdir()
+    made = Initramfs(server, tmp_path / "machine")
+    yield made
+    subprocess.run(["umount", "--quiet", made.run / "work"], check=False)
+
+
+@pytest.mark.parametrize(
+    ("script", "exit_status", "log"),
+    [
+        ("echo before\nfalse\necho after", 1, "before\n"),
+        ("echo $unset_variable", 2, None),
+        ("echo before; kill -9 $PPID", 137, None),
+        ("cat; echo nobody typed anything; exit 4", 4, "nobody typed anything\n"),
+        (r"printf 'a\377b\000c \033[31mred\033[0m \007d\n'; exit 5", 5, "a\ufffdbc red \ufffdd\n"),
+        ("yes 0123456789 | head -c 100000000; echo the end >&2; exit 6", 6, None),
+        ("head -c 3000000 /dev/zero | tr '\\0' x; exit 7", 7, "x" * 8000),
+    ],
+    ids=["first failure", "unset", "kills its parent", "reads", "bytes", "100 MB", "one long line"],
+)
+def test_whatever_a_script_does_its_failure_is_kept(
+    initramfs: Initramfs, script: str, exit_status: int, log: str | None
+) -> None:
+    event = initramfs.install(script)
+    assert (event.status, event.exit_status) == ("failed", exit_status)
+    if log is not None:
+        assert event.log == log
+    kept = sum(path.stat().st_size for path in initramfs.run.glob("prescript.log*"))
+    assert kept < 5_000_000, "what a script prints is kept in memory"
+    assert "partscript" not in {one.phase for one in initramfs.events()}
+
+
+def test_the_end_of_a_long_log_is_what_is_kept(initramfs: Initramfs) -> None:
+    event = initramfs.install("seq 1000000; exit 1")
+    assert event.log.split() == [str(number) for number in range(999_981, 1_000_001)]
+
+
+def test_a_script_that_ends_early_ends_only_itself(initramfs: Initramfs) -> None:
+    assert initramfs.install("exit 0; false").status == "done"
+    assert [one.status for one in initramfs.events() if one.phase == "partscript"] == ["started", "done"]
+
+
+def test_a_script_that_hangs_is_ended(initramfs: Initramfs) -> None:
+    initramfs.server.luna.change(lambda work: set_setting(work, CORE_SETTINGS, "boot.script_timeout_s", 1), "test")
+    event = initramfs.install("echo begun; sleep 1000")
+    assert (event.status, event.exit_status) == ("failed", 124)
+    assert event.log == "begun\nluna: ended after 1 s, see setting boot.script_timeout_s\n"
+
+
+def test_what_a_script_leaves_running_holds_nothing_up(initramfs: Initramfs) -> None:
+    pid_file = initramfs.directory / "pid"
+    event = initramfs.install(f"sleep 1000 & echo $! > {pid_file}; echo it runs; exit 3")
+    try:
+        assert (event.exit_status, event.log) == (3, "it runs\n")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_the_token_is_in_no_log_though_a_script_shows_it(initramfs: Initramfs) -> None:
+    event = initramfs.install(f"cat {initramfs.run}/session {initramfs.run}/curl; exit 1")
+    assert "Bearer ***" in event.log
+    assert initramfs.token not in event.log
+
+
+def test_what_could_not_be_reported_is_reported_later_with_its_own_time(initramfs: Initramfs) -> None:
+    (initramfs.directory / "log").write_text("no route to host\n")
+    report = '. "$LUNA_LIB"; luna_report partscript started; luna_report partscript failed 7 "$PWD"'
+    away = initramfs.shell(report.replace("$PWD", str(initramfs.directory / "log")), NOBODY)
+    assert (away.returncode, initramfs.events()) == (0, ())
+    before = datetime.now().astimezone()
+    # Nobody is told twice.
+    for _ in range(2):
+        assert initramfs.shell('sleep 1.1; . "$LUNA_LIB"; luna_send_reports').returncode == 0
+    started, failed = initramfs.events()
+    assert (started.status, failed.status, failed.exit_status, failed.log) == (
+        *("started", "failed", 7),
+        "no route to host\n",
+    )
+    assert datetime.fromisoformat(started.time) <= datetime.fromisoformat(failed.time) < before
+    assert not list((initramfs.run / "reports").iterdir())
+
+
+def test_reports_that_are_refused_are_not_kept_for_ever(initramfs: Initramfs) -> None:
+    (initramfs.run / "curl").write_text('silent\nheader = "Authorization: Bearer wrong"\n')
+    initramfs.shell('. "$LUNA_LIB"; luna_report partscript started')
+    assert not list((initramfs.run / "reports").iterdir())
+    assert initramfs.events() == ()
+
+
+def test_a_node_that_says_only_that_it_lives_keeps_its_session_and_its_figures(initramfs: Initramfs) -> None:
+    say = '. "$LUNA_LIB"; luna_request --fail --data "$body" "$LUNA_URL/boot/progress"'
+    assert initramfs.shell(f'body=\'{{"phase": "download", "percent": 5}}\'; {say}').returncode == 0
+    (first,) = initramfs.server.luna.read(lambda work: boots(work, work.get(Node, "node001"), limit=1))
+    assert initramfs.shell(f"body='{{}}'; {say}").returncode == 0
+    (second,) = initramfs.server.luna.read(lambda work: boots(work, work.get(Node, "node001"), limit=1))
+    assert (second.progress, second.touched > first.touched) == (first.progress, True)
