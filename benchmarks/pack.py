@@ -107,7 +107,7 @@ def unpacked(version: Packed, root: Path, workers: int) -> None:
         for shard in version.manifest.shards:
             unpacker.offer(shard.name, version.directory / shard.name)
         if version.manifest.private:
-            unpacker.place_private(private_file(version.directory).read_bytes())
+            unpacker.offer_private(private_file(version.directory).read_bytes())
         unpacker.finish()
 
 

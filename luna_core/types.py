@@ -98,6 +98,7 @@ class Image:
     kernel_arguments: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     private_files: tuple[str, ...] = ()
+    squashfs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

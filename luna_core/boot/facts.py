@@ -68,20 +68,20 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
     if version is None:
         raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
     directory = versions / version.manifest_sha256
+    manifest = load_version(directory)
+    profile = {field: lineage.say(field, node).value for field in PROFILE}
+    if profile["root"] == "overlay" and not manifest.squashfs:
+        raise BadInput(f"node {node.name}: root: overlay was given, but {no_squashfs(image.name, version.number)}")
     siblings = [owner.id for owner in work.owners(f"{USES}:{node.group}", f"{Node.kind}/", f"{Node.kind}0")]
+    resolved = resolver.node(node)
     return BootFacts(
         node=resolved,
         image=resolver.image(image),
         version=resolver.image_version(version, directory),
-    resolved = resolver.node(node)
-        manifest=load_version(directory),
-        profile={field: lineage.say(field, node).value for field in PROFILE},
+        manifest=manifest,
+        profile=profile,
         index=siblings.index(node.id),
         count=len(siblings),
-    )
-
-
-def ask_plugins(hooks: "Hooks", facts: BootFacts) -> Offers:
         bmc=bmc_plan(work, node, lineage, resolved),
     )
 
@@ -91,6 +91,10 @@ def no_squashfs(image: str, version: int) -> str:
     return (
         f"version {version} of osimage {image} has no squashfs for it; 'luna osimage change {image} --squashfs' and "
         f"'luna osimage pack {image}' make a version that has."
+    )
+
+
+def ask_plugins(hooks: "Hooks", facts: BootFacts) -> Offers:
     """What plugins add to this boot; raises PluginError, and LunaError if no transport offers the version."""
     endpoints = [answer.value for answer in hooks.luna_transport_endpoints(facts.version, facts.node)]
     if not endpoints:

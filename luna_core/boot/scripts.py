@@ -21,6 +21,7 @@ from luna_core.errors import BadInput
 WORK_MEMORY = "/run/luna/work"
 WORK_DISK = "/sysroot/.luna"
 NEW_ROOT = "/sysroot"
+LAYERS = "/run/luna/layers"
 PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 30
@@ -186,16 +187,17 @@ def _phases(
     profile = facts.profile
     directory = WORK_MEMORY if in_memory else WORK_DISK
     work = {"directory": directory, "in_memory": in_memory, "pid_file": f"{directory}/seeder.pid"}
+    overlay = profile["root"] == "overlay"
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
     yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
-    size_bytes = facts.manifest.size_bytes + SPARE_BYTES
+    size_bytes = (facts.manifest.squashfs_bytes if overlay else facts.manifest.size_bytes) + SPARE_BYTES
     yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
     yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
     yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
     yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
     yield Phase("bootloader", (), [loader] if loader else ())
-    yield Phase("finish", [_render("finish.sh.j2", **work)])
+    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", **work)])
 
 
 def _partscript(facts: BootFacts) -> str:
@@ -205,7 +207,8 @@ def _partscript(facts: BootFacts) -> str:
     if profile["root"] == "disk":
         raise BadInput(f"node {facts.node.name}: root: disk was given without a partscript; it must mount $NEWROOT.")
     size = str(profile["root_size"] or "80%")
-    return _render("root-tmpfs.sh.j2", size=size, numa_policy=profile["numa_policy"])
+    layers = LAYERS if profile["root"] == "overlay" else ""
+    return _render("root-memory.sh.j2", size=size, numa_policy=profile["numa_policy"], layers=layers, root=NEW_ROOT)
 
 
 def _fragments(offers: Offers, stage: str, own: object) -> list[str]:
@@ -235,6 +238,7 @@ def _job(url: str, facts: BootFacts, offers: Offers, in_memory: bool) -> Mapping
         "token_file": "/run/luna/session",
         "manifest_sha256": facts.version.manifest_sha256,
         "root": NEW_ROOT,
+        **({"layers": LAYERS} if facts.profile["root"] == "overlay" else {}),
         "work_directory": WORK_MEMORY if in_memory else WORK_DISK,
         "endpoints": [
             {"transport": one.transport, "url": one.url, "rank": one.rank, "parameters": dict(one.parameters)}

@@ -1,5 +1,6 @@
 """Compare two trees in everything that an image keeps: for tests, and for whoever doubts. Standard library only."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -60,9 +61,7 @@ def _facts(path: bytes, status: os.stat_result) -> Facts:
         "mode": stat.filemode(status.st_mode),
         "owner": (status.st_uid, status.st_gid),
         "time": status.st_mtime_ns,
-        "xattrs": {
-            name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)
-        },
+        "xattrs": _xattrs(path),
     }
     if stat.S_ISLNK(status.st_mode):
         facts["target"] = os.readlink(path)
@@ -71,6 +70,17 @@ def _facts(path: bytes, status: os.stat_result) -> Facts:
     elif stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
         facts |= _inner_facts(path, status)
     return facts
+
+
+def _xattrs(path: bytes) -> dict[str, bytes]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        # A squashfs in which nothing has any doesn't even list them.
+        if error.errno == errno.EOPNOTSUPP:
+            return {}
+        raise
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
 
 
 def _inner_facts(path: bytes, status: os.stat_result) -> Facts:

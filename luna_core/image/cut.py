@@ -27,7 +27,10 @@ _PACKED_ALREADY: Final = (b".gz", b".xz", b".zst", b".bz2", b".png", b".jpg", b"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry, or the `length` bytes from `offset` of a large file; `weight` is its expected size in bytes, packed."""
+    """An entry, or the `length` bytes from `offset` of a large file; `weight` is its expected size in bytes, packed.
+
+    In an archive its name comes below `folder`, if there is one.
+    """
 
     entry: Entry
     offset: int
@@ -35,6 +38,7 @@ class Item:
     weight: int
     unpacked: int
     part: bool = False
+    folder: bytes = b""
 
 
 def cut(items: Iterable[Item], shard_bytes: int = SHARD_BYTES) -> Iterator[list[Item]]:

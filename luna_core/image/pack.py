@@ -12,6 +12,7 @@ from luna_core.errors import BadInput, LunaError
 from luna_core.image.cut import SHARD_BYTES, Item, cut, items
 from luna_core.image.private import private_archive, set_apart
 from luna_core.image.scan import Entry, Scan, TreeChanged, scan
+from luna_core.image.squashfs import not_kept, write_squashfs
 from luna_core.image.versions import load_version, locked, publish, sync, unfinished
 from luna_core.image.writer import LEVEL, VersionWriter, write_shards
 from luna_core.node.errors import shown
@@ -27,7 +28,7 @@ class Source:
 
     Paths that match `excludes` are left out with all below them; files that match `emptied` are packed without content.
     `private` are patterns beside those of luna_core.image.private, whose `private_archive` tells what the salt is for;
-    `private_owner` are the user and group that may read the archive, if not the packer's own.
+    `private_owner` are the user and group that may read the archive, if not the packer's own. `squashfs` adds one.
     """
 
     image: str
@@ -42,6 +43,7 @@ class Source:
     private: Sequence[str] = ()
     private_salt: bytes = b""
     private_owner: tuple[int, int] | None = None
+    squashfs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,7 @@ def _steady(
             groups = _groups(source.tree, found, shard_bytes)
             _check_space(writer, source, groups)
             shards = write_shards(writer, source.tree, groups, progress, workers)
+            shards += _squashfs(writer, source, found, shards, progress, workers)
             archive = private_archive(source.tree, found.private, source.private_salt)
             private = writer.add_private(archive, source.private_owner)
             _check_unchanged(found, _scan(source))
@@ -119,6 +122,16 @@ def _steady(
             continue
         return found, shards, private
     raise changed
+
+
+def _squashfs(
+    writer: VersionWriter, source: Source, found: Scan, tree: tuple[Shard, ...], progress: Progress, workers: int
+) -> tuple[Shard, ...]:
+    if not source.squashfs:
+        return ()
+    progress(0, 0, "making the squashfs")
+    found.left_out += not_kept(source.tree, found)
+    return writer.known_squashfs(tree) or write_squashfs(writer, source.tree, found, workers)
 
 
 def _scan(source: Source) -> Scan:
@@ -137,8 +150,11 @@ def _groups(tree: Path, found: Scan, shard_bytes: int) -> list[tuple[Kind, list[
 def _check_space(writer: VersionWriter, source: Source, groups: Sequence[tuple[Kind, Sequence[Item]]]) -> None:
     """Refuse beforehand what can't fit; how much is shared with the previous version can only be guessed."""
     boot_bytes = source.kernel.stat().st_size + source.initramfs.stat().st_size
-    expected = boot_bytes + sum(item.weight for _, group in groups for item in group)
+    packed = sum(item.weight for _, group in groups for item in group)
+    expected = boot_bytes + packed
     needed = max(expected - writer.known_bytes, expected // 10)
+    if source.squashfs:
+        needed += 2 * packed  # in one piece first, then in parts
     free = shutil.disk_usage(writer.directory).free
     if free < needed:
         raise LunaError(

@@ -24,6 +24,7 @@ class Entry:
     """Anything with a name in the tree. `link_to` is the first name of the same inode, `emptied` drops the content.
 
     At a `mount_point` only the place is known: what lies beneath can't be seen and what is mounted isn't the image's.
+    `other_time_ns` replaces a modification time that can't be kept.
     """
 
     path: bytes
@@ -31,6 +32,7 @@ class Entry:
     link_to: bytes | None = None
     emptied: bool = False
     mount_point: bool = False
+    other_time_ns: int | None = None
 
 
 @dataclass(kw_only=True)

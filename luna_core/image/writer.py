@@ -33,10 +33,11 @@ class VersionWriter:
         self.directory.chmod(0o755)
         self._previous = previous
         self._old_boot = {file.sha256: file for file in (manifest.kernel, manifest.initramfs)} if manifest else {}
+        self._old_tree, self._old_squashfs = (manifest.tree, manifest.squashfs) if manifest else ((), ())
         self._old_private = manifest.private if manifest else None
         self._known: dict[str, Shard] = {}
         if manifest and manifest.level == level:
-            self._known = {shard.unpacked_sha256: shard for shard in manifest.shards}
+            self._known = {shard.unpacked_sha256: shard for shard in manifest.tree}
         self.known_bytes = sum(shard.size_bytes for shard in self._known.values())
 
     def add_shard(self, kind: Kind, archive: bytes) -> Shard:
@@ -55,10 +56,7 @@ class VersionWriter:
             unpacked_sha256=digest,
             unpacked_bytes=len(archive),
         )
-        path = self.work / shard.name
-        path.write_bytes(packed)
-        path.chmod(0o644)
-        sync(path)
+        self._write(self.work / shard.name, packed)
         self._known[digest] = shard
         return shard
 
@@ -86,6 +84,27 @@ class VersionWriter:
             unpacked_sha256=digest,
             unpacked_bytes=len(archive),
         )
+
+    def add_part(self, offset: int, data: bytes) -> Shard:
+        """Write a part of the squashfs, or share the previous version's if it is the same."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        part = Shard(
+            name=f"shards/{sha256}-{offset}.squashfs",
+            kind=Kind.SQUASHFS,
+            sha256=sha256,
+            size_bytes=len(data),
+            unpacked_sha256=sha256,
+            unpacked_bytes=len(data),
+            offset=offset,
+        )
+        if not self._share(part):
+            self._write(self.work / part.name, data)
+        return part
+
+    def known_squashfs(self, tree: Sequence[Shard]) -> tuple[Shard, ...]:
+        """The previous version's squashfs, shared, if it was made of the very same shards; else none."""
+        old = self._old_squashfs if self._old_tree == tuple(tree) else ()
+        return old if all(self._share(part) for part in old) else ()
 
     def add_boot_file(self, name: str, source: Path) -> BootFile:
         """Copy the kernel or the initramfs, or share the previous version's if it is the same."""
@@ -120,6 +139,11 @@ class VersionWriter:
         except OSError:
             return None
         return packed if hashlib.sha256(packed).hexdigest() == old.sha256 else None
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.write_bytes(data)
+        path.chmod(0o644)
+        sync(path)
 
     def _share(self, file: Shard | BootFile) -> bool:
         """Whether the file is there now: from an earlier attempt, or linked from a previous version that is sound."""

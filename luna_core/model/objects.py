@@ -99,6 +99,7 @@ class OsImage(StoredObject):
     dracut_modules: tuple[Word, ...] = Field((), description="dracut modules to add to the initramfs, -NAME to omit.")
     kernel_arguments: Arguments = Field("", description="Arguments for the kernel.")
     grab_excludes: tuple[str, ...] = Field((), description="Patterns that grab and push leave alone.")
+    squashfs: bool = Field(False, description="Pack a squashfs too, for nodes whose root is an overlay.")
     private_files: tuple[str, ...] = Field(
         (), description="Patterns of files that only nodes in a boot session get; -PATTERN: not for its mode alone."
     )

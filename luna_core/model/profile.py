@@ -24,7 +24,7 @@ class Profile(Part):
     )
     local_boot: bool | None = Field(None, description="Boot from the local disk instead of the network.")
     service: bool | None = Field(None, description="Stop in the boot environment with ssh, for service.")
-    root: Literal["tmpfs", "disk"] | None = Field(
+    root: Literal["tmpfs", "overlay", "disk"] | None = Field(
         None, description="Where the root file system lives; tmpfs if nobody says."
     )
     root_size: RootSize | None = Field(None, description="Size of a root in RAM, as in 4G, 800M or 60%.")

@@ -11,7 +11,9 @@ from luna_core.node.fetcher import Delivery, Fetcher, FetchError, load_fetcher
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Endpoint, Job
 from luna_core.node.manifest import MANIFEST_NAME, Manifest, Shard, parse_manifest
+from luna_core.node.overlay import OverlayMaker
 from luna_core.node.report import Progress, Reporter
+from luna_core.node.taker import ShardTaker
 from luna_core.node.unpack import Unpacker
 
 STALL_S: Final = 15.0
@@ -31,11 +33,13 @@ def fetch(job: Job, say: Say = lambda text: None) -> None:
     Raises DownloadError, or UnpackError or OSError, with the reason if it can't be done, however often it is tried.
     """
     manifest = _fetch_manifest(job, say)
-    say(f"image {manifest.image}: {len(manifest.shards)} shards, {manifest.size_bytes >> 20} MiB")
-    with Unpacker(job.root, manifest) as unpacker:
-        progress = Progress(total_bytes=manifest.size_bytes, unpacked_total_bytes=manifest.unpacked_bytes)
+    with _taker(job, manifest) as taker:
+        total = sum(shard.size_bytes for shard in taker.shards)
+        say(f"image {manifest.image}: {len(taker.shards)} shards, {total >> 20} MiB")
+        unpacked_total = sum(shard.unpacked_bytes for shard in taker.shards)
+        progress = Progress(total_bytes=total, unpacked_total_bytes=unpacked_total)
         reporter = Reporter(job, progress, say)
-        delivery = Delivery(job, manifest, unpacker, progress, say, reporter.phase)
+        delivery = Delivery(job, manifest, taker, progress, say, reporter.phase)
         try:
             _deliver_kept(delivery)
             _finish(_deliver_missing(delivery), delivery)
@@ -44,11 +48,15 @@ def fetch(job: Job, say: Say = lambda text: None) -> None:
     say(f"done: {progress.peer_bytes} bytes from peers, {progress.server_bytes} from the controller")
 
 
+def _taker(job: Job, manifest: Manifest) -> ShardTaker:
+    return OverlayMaker(job.layers, job.root, manifest) if job.layers else Unpacker(job.root, manifest)
+
+
 def _finish(fetcher: Fetcher, delivery: Delivery) -> None:
     try:
         if delivery.manifest.private:
             _place_private(delivery, delivery.manifest.private)
-        for lost in delivery.unpacker.finish():
+        for lost in delivery.taker.finish():
             delivery.say(f"not kept by this file system: {lost}")
     except BaseException:
         fetcher.close()
@@ -65,7 +73,7 @@ def _place_private(delivery: Delivery, private: Shard) -> None:
         time.sleep(pause_s)
         connection = Connection(f"{base}/")
         try:
-            delivery.unpacker.place_private(connection.get(path, size_bytes=private.size_bytes, headers=session))
+            delivery.taker.offer_private(connection.get(path, size_bytes=private.size_bytes, headers=session))
         except (HttpError, DamagedShard) as error:
             reason = str(error)
             delivery.say(f"no private files: {reason}")
@@ -95,7 +103,7 @@ def _fetch_manifest(job: Job, say: Say) -> Manifest:
 def _deliver_kept(delivery: Delivery) -> None:
     """What an earlier run left in the work directory, of which only sound shards count."""
     kept = {}
-    for shard in delivery.manifest.shards:
+    for shard in delivery.taker.shards:
         place = delivery.place(shard)
         if place.is_file() and place.stat().st_size == shard.size_bytes:
             kept[delivery.deliver(shard, place)] = shard
@@ -163,7 +171,7 @@ def _watch(thread: Thread, delivery: Delivery) -> None:
         thread.join(_WATCH_S)
         if delivery.fatal:
             raise delivery.fatal
-        now = delivery.progress.received_bytes + delivery.unpacker.unpacked_bytes
+        now = delivery.progress.received_bytes + delivery.taker.unpacked_bytes
         if now != seen:
             seen, since_s = now, time.monotonic()
         elif time.monotonic() - since_s > STALL_S:

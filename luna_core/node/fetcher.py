@@ -16,7 +16,7 @@ from luna_core.node.errors import DamagedShard
 from luna_core.node.job import Endpoint, Job
 from luna_core.node.manifest import Manifest, Shard
 from luna_core.node.report import Progress
-from luna_core.node.unpack import Unpacker
+from luna_core.node.taker import ShardTaker
 
 
 class FetchError(Exception):
@@ -24,7 +24,7 @@ class FetchError(Exception):
 
 
 class Delivery:
-    """Where shards go: an open unpacker, and how much has come. Kept across fetchers.
+    """Where shards go: what takes them, and how much has come. Kept across fetchers.
 
     `phase` is told when the phases unpack and download begin and end, more than once where that is found again.
     """
@@ -33,20 +33,20 @@ class Delivery:
         self,
         job: Job,
         manifest: Manifest,
-        unpacker: Unpacker,
+        taker: ShardTaker,
         progress: Progress,
         say: Callable[[str], None],
         phase: Callable[[str, str], None] = lambda phase, status: None,
     ) -> None:
         self.job = job
         self.manifest = manifest
-        self.unpacker = unpacker
+        self.taker = taker
         self.say = say
         self.progress = progress
         self.fatal: BaseException | None = None
         self._phase = phase
         self._lock = Lock()
-        self._awaited = {shard.name for shard in unpacker.missing()}
+        self._awaited = {shard.name for shard in taker.missing()}
 
     def deliver(self, shard: Shard, source: Path | bytes) -> "Future[None]":
         """Unpack a shard in the background; the future raises DamagedShard if these are not its bytes."""
@@ -54,13 +54,13 @@ class Delivery:
         # A transport that gives files has verified them; what comes as bytes is verified when it is unpacked.
         if isinstance(source, Path):
             self._arrived(shard)
-        future = self.unpacker.offer(shard.name, source)
+        future = self.taker.offer(shard.name, source)
         future.add_done_callback(partial(self._done, shard))
         return future
 
     def missing(self) -> list[Shard]:
         """What has not been unpacked yet, in the manifest's order."""
-        return self.unpacker.missing()
+        return self.taker.missing()
 
     def place(self, shard: Shard) -> Path:
         """Where a shard is kept in the work directory."""

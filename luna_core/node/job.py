@@ -25,7 +25,8 @@ class Job:
     """What to fetch for whom. The node is number `index` of the `count` nodes that fetch the same version.
 
     `report_command`, given a phase and `started` or `done`, tells the boot server; it's left out where none is given.
-    `private_url` gives the version's private files to this node's session.
+    `private_url` gives the version's private files to this node's session. With `layers`, a directory, the root is an
+    overlay that is made in there.
     `work_directory` keeps what was received, so that a restart resumes; in RAM, its size bounds what is kept there.
     """
 
@@ -38,6 +39,7 @@ class Job:
     endpoints: tuple[Endpoint, ...]
     report_command: tuple[str, ...] = ()
     private_url: str = ""
+    layers: Path | None = None
     index: int = 0
     count: int = 1
 
@@ -65,6 +67,8 @@ def read_job(path: Path) -> Job:
         document["report_command"] = tuple(document.get("report_command", ()))
         for name in ("token_file", "root", "work_directory"):
             document[name] = Path(document[name])
+        if document.get("layers"):
+            document["layers"] = Path(document["layers"])
         return Job(**{one.name: document[one.name] for one in fields(Job) if one.name in document})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DownloadError(f"The job file {path} can't be understood: {error!r}.") from error

@@ -22,18 +22,23 @@ R = TypeVar("R")
 class Kind(StrEnum):
     """What a shard holds. Directories and links can only be completed when all files are there.
 
-    The private files are no shard to fetch with the others: a node gets them from the boot server, in its own session.
+    A squashfs part is some bytes of a file system image that has all of them. The private files are no shard to fetch
+    with the others: a node gets them from the boot server, in its own session.
     """
 
     DIRECTORIES = "directories"
     FILES = "files"
     LINKS = "links"
+    SQUASHFS = "squashfs"
     PRIVATE = "private"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One `tar.zst`; `unpacked_sha256` and `unpacked_bytes` are those of the tar archive inside."""
+    """One `tar.zst`; `unpacked_sha256` and `unpacked_bytes` are those of the tar archive inside.
+
+    A part of a squashfs is as it is, with the `offset` in bytes where it belongs.
+    """
 
     name: str
     kind: Kind
@@ -41,6 +46,7 @@ class Shard:
     size_bytes: int
     unpacked_sha256: str
     unpacked_bytes: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +85,29 @@ class Manifest:
     level: int
 
     @property
+    def tree(self) -> tuple[Shard, ...]:
+        """The shards that are unpacked to a tree."""
+        return tuple(shard for shard in self.shards if shard.kind is not Kind.SQUASHFS)
+
+    @property
+    def squashfs(self) -> tuple[Shard, ...]:
+        """The parts of the squashfs, in order; none if the version has none."""
+        return tuple(shard for shard in self.shards if shard.kind is Kind.SQUASHFS)
+
+    @property
     def size_bytes(self) -> int:
-        """All shards as they are transferred, compressed."""
-        return sum(shard.size_bytes for shard in self.shards)
+        """The shards of the tree as they are transferred, compressed."""
+        return sum(shard.size_bytes for shard in self.tree)
+
+    @property
+    def squashfs_bytes(self) -> int:
+        """The size of the squashfs, 0 if there is none."""
+        return sum(shard.size_bytes for shard in self.squashfs)
 
     @property
     def unpacked_bytes(self) -> int:
-        """All shards' tar archives: a little more than what the tree's files hold."""
-        return sum(shard.unpacked_bytes for shard in self.shards)
+        """The tar archives of the tree: a little more than what its files hold."""
+        return sum(shard.unpacked_bytes for shard in self.tree)
 
     def to_bytes(self) -> bytes:
         """The manifest as canonical JSON: the same facts always give the same bytes."""

@@ -102,7 +102,7 @@ class Placer:
             if entry.sparse:
                 os.ftruncate(descriptor, entry.size_bytes)
             for offset, data in entry.regions:
-                _write(descriptor, data, offset)
+                write_at(descriptor, data, offset)
             self._attributes(descriptor, entry)
         finally:
             os.close(descriptor)
@@ -180,7 +180,8 @@ def _step(descriptor: int, name: bytes, path: bytes) -> int:
         os.close(descriptor)
 
 
-def _write(descriptor: int, data: memoryview, offset: int) -> None:
+def write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` from `offset` on."""
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written

@@ -94,6 +94,7 @@ class Resolver:
             kernel_arguments=stored.kernel_arguments,
             options=stored.options,
             private_files=stored.private_files,
+            squashfs=stored.squashfs,
         )
 
     def image_version(self, stored: ImageVersion, directory: Path) -> types.ImageVersion:

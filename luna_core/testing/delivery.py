@@ -63,12 +63,18 @@ class Delivery:
         for name in list(self.processes):
             self.kill(name)
 
-    def pack(self, tree: Path, **options: Any) -> ImageVersion:
+    def pack(self, tree: Path, *, squashfs: bool = False, **options: Any) -> ImageVersion:
         """Pack a tree and publish it; options are those of `luna_core.image.pack.pack`."""
         boot_file = self.directory / "boot-file"
         boot_file.write_text("a kernel or an initramfs")
         source = Source(
-            image="compute", tree=tree, distro="fake", kernel_release="6.1", kernel=boot_file, initramfs=boot_file
+            image="compute",
+            tree=tree,
+            distro="fake",
+            kernel_release="6.1",
+            kernel=boot_file,
+            initramfs=boot_file,
+            squashfs=squashfs,
         )
         packed = pack(source, self.directory / "images", level=1, **options)
         version = ImageVersion(
@@ -94,11 +100,20 @@ class Delivery:
         return sorted((answer.value for answer in answers), key=lambda endpoint: endpoint.rank)
 
     def fetch(
-        self, machine: int, version: ImageVersion, endpoints: Iterable[Endpoint] | None = None
+        self,
+        machine: int,
+        version: ImageVersion,
+        endpoints: Iterable[Endpoint] | None = None,
+        *,
+        overlay: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start the client on a node, as the install script does; its output goes to `console`."""
+        """Start the client on a node, as the install script does; its output goes to `console`.
+
+        With `overlay` it makes its root in `layers`; what it mounts is seen by itself alone, and ends with it.
+        """
         home = self.home(machine)
-        (home / "root").mkdir(parents=True, exist_ok=True)
+        for name in ("root", "layers"):
+            (home / name).mkdir(parents=True, exist_ok=True)
         (home / "token").write_text(self._tokens[machine])
         job = {
             "node": self.node(machine).name,
@@ -108,6 +123,7 @@ class Delivery:
             "root": str(home / "root"),
             "work_directory": str(home / "work"),
             "endpoints": [asdict(one) for one in (endpoints or self.endpoints(machine, version))],
+            "layers": str(home / "layers") if overlay else None,
             "index": machine - 1,
             "count": len(self._tokens),
         }

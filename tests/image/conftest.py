@@ -143,13 +143,28 @@ def hostile(tree: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def odd(tree: Path) -> Path:
+    """A tree of odd names, attributes and kinds of files, with small holes."""
+    make_names(tree)
+    make_attributes(tree)
+    make_special(tree)
+    fill(tree / "large", 3_000_001, 2)
+    with (tree / "sparse").open("wb") as file:
+        file.write(b"begin")
+        file.seek(10 << 20)
+        file.write(b"middle")
+        file.truncate(20 << 20)
+    return tree
+
+
+@pytest.fixture
 def packed(tmp_path: Path) -> Pack:
     """Pack a tree, by default into shards a sixteenth of the usual size, so that a small tree has many."""
     for name in ("kernel", "initramfs"):
         (tmp_path / name).write_text(name)
 
     def run(tree: Path, versions: Path | None = None, *, shard_bytes: int = 1 << 16, **options: object) -> Packed:
-        names = ("excludes", "emptied", "packages", "private", "private_salt")
+        names = ("excludes", "emptied", "packages", "private", "private_salt", "squashfs")
         facts = {key: options.pop(key) for key in names if key in options}
         source = Source(
             image="compute",
@@ -184,7 +199,7 @@ def unpacked(root: Path) -> Unpack:
             for shard in shards:
                 unpacker.offer(shard.name, version.directory / shard.name)
             if version.manifest.private:
-                unpacker.place_private(private_file(version.directory).read_bytes())
+                unpacker.offer_private(private_file(version.directory).read_bytes())
             return unpacker.finish()
 
     return run

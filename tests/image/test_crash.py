@@ -46,7 +46,7 @@ with Unpacker(Path(sys.argv[2]), manifest, workers=2) as unpacker:
     for shard in manifest.shards:
         unpacker.offer(shard.name, version / shard.name)
     if manifest.private:
-        unpacker.place_private(private_file(version).read_bytes())
+        unpacker.offer_private(private_file(version).read_bytes())
     unpacker.finish()
 """
 

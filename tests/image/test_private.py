@@ -93,8 +93,8 @@ def test_other_bytes_are_refused_and_the_right_ones_taken_then(system: Path, roo
         for shard in version.manifest.shards:
             unpacker.offer(shard.name, version.directory / shard.name)
         with pytest.raises(DamagedShard, match=r"private.tar.zst has SHA-256"):
-            unpacker.place_private(archive[:-1] + b"x")
-        unpacker.place_private(archive)
+            unpacker.offer_private(archive[:-1] + b"x")
+        unpacker.offer_private(archive)
         unpacker.finish()
     assert differences(system, root) == []
 

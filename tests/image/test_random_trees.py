@@ -85,7 +85,7 @@ def test_any_tree_comes_back(tmp_path: Path, packed: Callable[..., Packed], entr
         for shard in shards:
             unpacker.offer(shard.name, version.directory / shard.name)
         if version.manifest.private:
-            unpacker.place_private(private_file(version.directory).read_bytes())
+            unpacker.offer_private(private_file(version.directory).read_bytes())
         assert unpacker.finish() == ()
     assert differences(base / "tree", base / "root") == []
     assert packed(base / "tree", base / "again", shard_bytes=1 << 14).manifest_sha256 == version.manifest_sha256

@@ -180,7 +180,7 @@ manifest = parse_manifest((version / "manifest.json").read_bytes(), version.name
 with Unpacker(Path({str(root)!r}), manifest) as unpacker:
     for shard in manifest.shards:
         unpacker.offer(shard.name, version / shard.name)
-    unpacker.place_private((version.parent / '.private' / version.name).read_bytes())
+    unpacker.offer_private((version.parent / '.private' / version.name).read_bytes())
     unpacker.finish()
 foreign = [name for name in sys.modules if name.startswith("luna_core.") and not name.startswith("luna_core.node")]
 assert not foreign, foreign

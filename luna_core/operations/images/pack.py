@@ -85,6 +85,7 @@ def source_of(luna: Luna, image: types.Image, distro: Distro, initramfs: Path) -
         private=(*distro.private_files(), *image.private_files),
         private_salt=luna.keyring.derive("private files"),
         private_owner=luna.keyring.owner(),
+        squashfs=image.squashfs,
     )
 
 

@@ -58,7 +58,7 @@ def unpack(version: Path, root: Path) -> None:
         for shard in manifest.shards:
             unpacker.offer(shard.name, version / shard.name)
         assert manifest.private is not None
-        unpacker.place_private(private_file(version).read_bytes())
+        unpacker.offer_private(private_file(version).read_bytes())
         assert unpacker.finish() == ()
 
 

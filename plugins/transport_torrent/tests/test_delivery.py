@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from luna_core.image.compare import differences
+from luna_core.image.versions import load_version
 from luna_core.testing.delivery import Delivery, wait_until
 from luna_transport_torrent.publishing import make_torrent
 
@@ -42,6 +43,27 @@ def test_four_nodes_fetch_most_of_it_from_each_other(deliver: Deliver, tree: Pat
     # What the nodes say of the controller is what its network card says, headers and the plain files included.
     assert delivery.switch.sent_bytes(0) < 2.5 * version.size_bytes
     assert sum(one["server_bytes"] for one in reports) <= delivery.switch.sent_bytes(0)
+
+
+def test_nodes_fetch_what_their_kind_of_root_needs_and_nothing_else(deliver: Deliver, tree: Path) -> None:
+    delivery = deliver(4)
+    version = delivery.pack(tree, squashfs=True)
+    manifest = load_version(version.directory)
+    overlays = {1, 2}
+    clients = [delivery.fetch(machine, version, overlay=machine in overlays) for machine in range(1, 5)]
+    for machine, client in enumerate(clients, start=1):
+        assert client.wait() == 0, delivery.console(machine)
+        shards = manifest.squashfs if machine in overlays else manifest.tree
+        kept = delivery.home(machine) / "work" / version.manifest_sha256
+        assert {f"shards/{path.name}" for path in (kept / "shards").iterdir()} == {shard.name for shard in shards}
+        report = delivery.reports(machine)[-1]
+        assert report["percent"] == report["unpacked_percent"] == 100
+        assert report["received_bytes"] < 1.2 * sum(shard.size_bytes for shard in shards)
+        if machine in overlays:
+            whole = b"".join((version.directory / shard.name).read_bytes() for shard in shards)
+            assert (delivery.home(machine) / "layers/squashfs").read_bytes() == whole
+        else:
+            assert not differences(tree, delivery.home(machine) / "root")
 
 
 def test_nodes_finish_without_the_seeder_that_died_on_the_way(deliver: Deliver, tree: Path) -> None:

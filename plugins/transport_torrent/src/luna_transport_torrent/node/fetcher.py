@@ -91,6 +91,7 @@ class Fetcher(fetcher.Fetcher):
         return {
             "torrent": str(torrent),
             "directory": str(job.work_directory),
+            "wanted": [shard.name for shard in self.delivery.taker.shards],
             "tracker": f"{parameters['tracker']}{derived_key(job.token, 'tracker')}/announce",
             "web_seed": parameters["base"].removesuffix(f"{job.manifest_sha256}/"),
             "controllers": parameters.get("controllers", "").split(","),

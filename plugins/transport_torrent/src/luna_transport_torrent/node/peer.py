@@ -26,7 +26,8 @@ def main() -> int:
     request = json.loads(sys.stdin.readline())
     Thread(target=_listen, args=(stopped, staying), daemon=True).start()
     try:
-        download = Download(Request(**{**request, "controllers": tuple(request["controllers"])}))
+        lists = {name: tuple(request[name]) for name in ("controllers", "wanted")}
+        download = Download(Request(**{**request, **lists}))
     except RuntimeError as error:
         _tell({"problem": str(error)})
         return 1

@@ -1,23 +1,25 @@
 """One version being fetched and given away by libtorrent."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libtorrent
 
-from luna_transport_torrent.node.web_seed import WebSeed
+from luna_transport_torrent.node.web_seed import HOME, OTHER, UNWANTED, WebSeed
 from luna_transport_torrent.profile import open_session
-
-HOME, OTHER = 7, 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to fetch: `torrent` is a file, `directory` where the shards go, below a folder named after the version."""
+    """What to fetch: `torrent` is a file, `directory` where the shards go, below a folder named after the version.
+
+    `wanted` are the shards to fetch, for a version has some for each kind of root.
+    """
 
     torrent: str
     directory: str
+    wanted: tuple[str, ...]
     tracker: str
     web_seed: str
     controllers: tuple[str, ...]
@@ -46,20 +48,18 @@ class Download:
         flags = libtorrent.torrent_flags
         parameters.flags = flags.disable_dht | flags.disable_lsd | flags.disable_pex
         layout = libtorrent.torrent_info(request.torrent).layout()
-        priorities = home_priorities(layout.num_pieces(), request.index, request.count)
-        parameters.piece_priorities = priorities
         self._request = request
-        self._names = {
-            number: layout.file_path(number).partition("/")[2]
-            for number in range(layout.num_files())
-            if not layout.file_flags(number) & libtorrent.file_storage.flag_pad_file
-        }
+        wanted = set(request.wanted)
+        names = {number: layout.file_path(number).partition("/")[2] for number in range(layout.num_files())}
+        self._names = {number: name for number, name in names.items() if name in wanted}
+        pieces = [layout.file_index_at_piece(piece) in self._names for piece in range(layout.num_pieces())]
+        priorities = home_priorities(pieces, request.index, request.count)
+        parameters.piece_priorities = priorities
         self._sizes = {number: layout.file_size(number) for number in self._names}
         self._server_bytes: dict[object, int] = {}
         self._session = open_session(request.port, request.request_queue)
         self._handle = self._session.add_torrent(parameters)
-        homes = [piece for piece, priority in enumerate(priorities) if priority == HOME]
-        self._web_seed = WebSeed(request.web_seed, self._handle, layout, homes)
+        self._web_seed = WebSeed(request.web_seed, self._handle, layout, priorities)
 
     def complete(self) -> list[str]:
         """The files that became complete since the last call; their last bytes may not be on disk yet."""
@@ -88,11 +88,11 @@ class Download:
                 yield alert.message()
 
 
-def home_priorities(pieces: int, index: int, count: int) -> list[int]:
+def home_priorities(wanted: Sequence[bool], index: int, count: int) -> list[int]:
     """High priority for the pieces that are this node's to bring into the swarm: each piece is one node's.
 
-    The permutation is the same on all nodes and spreads every shard over many of them.
+    The permutation is the same on all nodes that want the same, and spreads every shard over many of them.
     """
-    order = list(range(pieces))
-    random.Random(pieces).shuffle(order)  # noqa: S311 - it hides nothing
-    return [HOME if order[piece] % count == index else OTHER for piece in range(pieces)]
+    owners = [place % count for place in range(sum(wanted))]
+    random.Random(len(owners)).shuffle(owners)  # noqa: S311 - it hides nothing
+    return [(HOME if owners.pop() == index else OTHER) if one else UNWANTED for one in wanted]

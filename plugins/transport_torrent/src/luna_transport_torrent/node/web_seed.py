@@ -15,22 +15,31 @@ import libtorrent
 
 from luna_core.node.http import Connection, HttpError
 
+# Of a piece: this node's to bring into the swarm, another's, or nobody's that makes the same kind of root.
+HOME: Final = 7
+OTHER: Final = 4
+UNWANTED: Final = 0
 _STALL_S: Final = 5.0
 _PAUSE_S: Final = 1.0
 _RETRY_S: Final = 5.0
 
 
 class WebSeed:
-    """Adds pieces to a torrent whose files are at `base_url` under their names; `homes` are this node's own pieces."""
+    """Adds pieces to a torrent whose files are at `base_url` under their names, by the priority that each piece has."""
 
     def __init__(
-        self, base_url: str, handle: libtorrent.torrent_handle, layout: libtorrent.file_storage, homes: Sequence[int]
+        self,
+        base_url: str,
+        handle: libtorrent.torrent_handle,
+        layout: libtorrent.file_storage,
+        priorities: Sequence[int],
     ) -> None:
         self.received_bytes = 0
         self._base_url = base_url
         self._handle = handle
         self._layout = layout
-        self._homes = list(homes)
+        self._wanted = [piece for piece, priority in enumerate(priorities) if priority != UNWANTED]
+        self._homes = [piece for piece in self._wanted if priorities[piece] == HOME]
         self._grown_s = time.monotonic()
         self._total = 0
         self._thread: Thread | None = None
@@ -59,7 +68,7 @@ class WebSeed:
     def _missing(self) -> set[int]:
         pieces = self._handle.status(libtorrent.torrent_handle.query_pieces).pieces
         # Empty until the files on disk have been checked.
-        return {piece for piece in range(self._layout.num_pieces()) if not pieces or not pieces[piece]}
+        return {piece for piece in self._wanted if not pieces or not pieces[piece]}
 
     def _load(self, connection: Connection, piece: int) -> None:
         length = self._layout.piece_length()
