@@ -10,7 +10,7 @@ from luna_core.model import BmcSetup, Node
 from luna_core.operations.inherit import Lineage
 from luna_core.operations.work import Work
 
-LONGEST_PASSWORD = 20  # IPMI 2.0, section 22.30
+SHORT_PASSWORD, LONGEST_PASSWORD = 16, 20  # IPMI 2.0, section 22.30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +44,19 @@ def bmc_plan(work: Work, stored: Node, lineage: Lineage, node: types.Node) -> Bm
 
 
 def bmc_password(work: Work, stored: Node, lineage: Lineage) -> str:
-    """The password that the node gives its BMC; raises BadInput if it has none to give, or one too long for IPMI."""
+    """The password that the node gives its BMC, as the 16 or 20 bytes that IPMI takes: `0x73 0x33 …`.
+
+    Raises BadInput if the node has none to give, or one too long for IPMI.
+    """
     setup = _setup(work, stored, lineage)
     if setup is None or not setup.setup or setup.password is None:
         raise BadInput(f"node {stored.name}: it has no BMC to set up.")
-    password = work.keyring.decrypt(setup.password)
-    if len(password.encode()) > LONGEST_PASSWORD:
+    password = work.keyring.decrypt(setup.password).encode()
+    if len(password) > LONGEST_PASSWORD:
         accepted = f"accepted by IPMI is one of at most {LONGEST_PASSWORD} bytes"
         raise BadInput(f"bmcsetup {setup.name}: password: a longer one was given; {accepted}.")
-    return password
+    size = SHORT_PASSWORD if len(password) <= SHORT_PASSWORD else LONGEST_PASSWORD
+    return " ".join(f"0x{byte:02x}" for byte in password.ljust(size, b"\0"))
 
 
 def _setup(work: Work, stored: Node, lineage: Lineage) -> BmcSetup | None:
