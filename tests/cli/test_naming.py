@@ -166,3 +166,9 @@ def test_naming_is_kept_in_the_history(cluster: Luna, machine: None) -> None:
     cluster(f"node adopt {NAME} node002")
     newest = json.loads(cluster("history -o json").out)[0]
     assert newest["what"] == f"node adopt {NAME} node002"
+
+
+def test_doctor_says_that_no_machine_is_known_without_the_plugin(cluster: Luna) -> None:
+    findings = {one["check"]: one for one in json.loads(cluster("doctor -o json").out)}
+    assert findings["plugin mac"]["status"] == "warning"
+    assert "luna-discovery-mac" in findings["plugin mac"]["remedy"]

@@ -1,7 +1,10 @@
 """Who a machine is: as the boot server answers it when plugins agree, disagree, are unsure or are lied to."""
 
+import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -184,6 +187,7 @@ class TestLies:
         server.neighbours[CLIENT] = OTHER
         status, _ = server.get("/boot/discovery", booted=STRANGE, mac=[STRANGE])
         assert status == 403
+        server.get("/boot/discovery", booted=FIRST[:-1] + "7", mac=[])
         assert (macs(server, "node002"), unknown(server)) == ([], [])
 
     def test_anothers_card_gives_no_name_to_a_machine_that_was_seen_elsewhere(self, server: Any, see: See) -> None:
@@ -276,6 +280,22 @@ class TestNextFree:
             assert status == 200
         assert "luna.node=node004" in script
         assert macs(server, "node004") == ["52:54:00:00:00:97"]
+
+    def test_machines_that_ask_at_once_become_different_nodes(self, server: Any) -> None:
+        say(server, "discovery.group", "compute")
+        say(server, "discovery.growing_groups", ("compute",))
+        host, port = server.url.removeprefix("http://").split(":")
+
+        def boot(number: int) -> str:
+            address, mac = f"127.0.9.{number}", f"52:54:00:00:02:0{number}"
+            server.neighbours[address] = mac
+            connection = HTTPConnection(host, int(port), timeout=60, source_address=(address, 0))
+            connection.request("GET", f"/boot/discovery?booted={mac}&mac={mac}")
+            return connection.getresponse().read().decode()
+
+        with ThreadPoolExecutor(6) as pool:
+            named = [re.search(r"luna\.node=(\S+)", script) for script in pool.map(boot, range(1, 7))]
+        assert sorted(one.group(1) for one in named if one) == [f"node00{number}" for number in range(2, 8)]
 
     def test_a_place_that_names_a_node_comes_first(self, server: Any, see: See) -> None:
         say(server, "discovery.group", "compute")
