@@ -131,8 +131,12 @@ luna_attempt_failed() {
     return 1
 }
 
-# Counts attempts in a file, for a script that kills everything kills the agent too, and dracut starts another.
+# Counts attempts that failed in one place. In a file, for a script that kills everything kills the agent too, and
+# dracut starts another.
 luna_pause() {
+    luna_place=$(cat /run/luna/failure-reported 2> /dev/null)
+    [ "$luna_place" = "$(cat /run/luna/failed-in 2> /dev/null)" ] || rm -f /run/luna/attempts
+    echo "$luna_place" > /run/luna/failed-in
     read -r luna_attempts 2> /dev/null < /run/luna/attempts || luna_attempts=0
     luna_attempts=$((luna_attempts + 1))
     echo "$luna_attempts" > /run/luna/attempts

@@ -23,7 +23,7 @@ luna_report() {
     luna_log "$1 $2${3:+ with exit status $3}"
     mkdir -p /run/luna/reports /run/luna/status
     echo "$2" > "/run/luna/status/$1"
-    [ "$2" != failed ] || : > /run/luna/failure-reported
+    [ "$2" != failed ] || echo "$1" > /run/luna/failure-reported
     read -r luna_uptime _ < /proc/uptime
     # Read in the order of their names.
     luna_entry=/run/luna/reports/$(printf '%012.2f' "$luna_uptime")

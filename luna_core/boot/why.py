@@ -15,6 +15,7 @@ from luna_core.operations import Luna
 
 UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 DHCP_PORT = 67
+MOST_SHOWN = 10
 TIMEOUT_S = 2.0
 
 
@@ -81,4 +82,5 @@ def _listens(port: int) -> bool:
 def _waiting(luna: Luna) -> list[str]:
     """Machines without a name, one of which may be this node."""
     found = luna.read(lambda work: work.all(UnknownMachine))
-    return [f"A machine without a name asks: {one.name}. {one.reason}" for one in found]
+    newest = sorted(found, key=lambda one: one.last_seen, reverse=True)[:MOST_SHOWN]
+    return [f"A machine without a name asks: {one.name}. {one.reason}" for one in newest]
