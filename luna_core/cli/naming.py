@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from luna_core.model.boot import UnknownMachine
     from luna_core.operations import Luna
 
-COLUMNS = ("name", "address", "serial", "waits_for", "seen", "reason", "command")
+COLUMNS = ("name", "macs", "address", "serial", "first_seen", "last_seen", "seen")
 
 
 @click.group(invoke_without_command=True)
@@ -32,10 +32,13 @@ def list_unknown(luna: "Luna", output: str) -> None:
     from luna_core.model.boot import UnknownMachine
 
     rows = [_row(one) for one in luna.read(lambda work: work.all(UnknownMachine))]
-    if output == "table":
-        for row in rows:
-            row["seen"] = "; ".join(one["place"] for one in row["sightings"])
-    emit(rows, COLUMNS, output, nothing="No machine waits for a name.")
+    if output != "table":
+        emit(rows, COLUMNS, output)
+        return
+    seen = [{**row, "seen": [one["place"] for one in row["sightings"]]} for row in rows]
+    emit(seen, COLUMNS, output, nothing="No machine waits for a name.")
+    for row in rows:  # whole, for a table cuts what is long, and a command has to be copied
+        click.echo(f"\n{row['name']}: {row['reason']}\n    {row['command']}")
 
 
 @unknown.command()
@@ -97,4 +100,4 @@ def move(luna: "Luna", node: str, switch: str, port: str, dry_run: bool) -> None
 
 def _row(machine: "UnknownMachine") -> dict[str, Any]:
     row = {key: value for key, value in machine.model_dump(mode="json").items() if key not in ("id", "comment")}
-    return {**row, "waits_for": sorted({one["node"] for one in row["sightings"] if one["node"]})}
+    return {**row, "nodes": sorted({one["node"] for one in row["sightings"] if one["node"]})}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from luna_core.errors import LunaError
+from luna_core.model.boot import UnknownMachine
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
 from luna_core.operations.resolve import Resolver
@@ -29,7 +30,7 @@ class Finding:
 
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first."""
-    return [*_store(luna), *_services(luna), *_plugins(luna), *_checks(luna)]
+    return [*_store(luna), *_services(luna), *_plugins(luna), *_machines(luna), *_checks(luna)]
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -93,6 +94,12 @@ def _checks(luna: Luna) -> Iterator[Finding]:
             message=result.message,
             remedy=result.remedy,
         )
+
+
+def _machines(luna: Luna) -> Iterator[Finding]:
+    for one in luna.read(lambda work: work.all(UnknownMachine)):
+        message = f"It waits for a name since {one.first_seen}: {one.reason}"
+        yield Finding(check=f"machine {one.name}", status="warning", message=message, remedy=one.command)
 
 
 def _outcome(run: Callable[[Cluster], object], cluster: Cluster) -> CheckResult:

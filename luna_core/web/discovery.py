@@ -1,5 +1,6 @@
 """Who asks: recognises machines, remembers those that have to wait, and offers them a menu."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from luna_core.web.commit import GroupCommit
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
 
+log = logging.getLogger("luna.web")
 SHOWN_FREE = 40
 Offer = tuple[int, list[tuple[str, str]], list[str]]
 
@@ -39,6 +41,8 @@ class Discovery:
         neighbour = self._neighbour(machine.address)
         machine = replace(machine, settings=settings)
         verdict = recognise(self._luna, self._hooks, machine, neighbour)
+        for notice in verdict.notices:
+            log.warning("%s", notice.text)
         waits = verdict.waits
         # What somebody says of another machine's cards is nothing to remember.
         if waits is not None and (neighbour is None or neighbour in machine.macs):

@@ -15,6 +15,7 @@ CORE = {
     "luna_core.errors",
     "luna_core.hooks",
     "luna_core.hookspecs",
+    "luna_core.interfaces",
     "luna_core.plugins",
     "luna_core.run",  # which hook modules may import
     "luna_core.settings",

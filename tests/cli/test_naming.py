@@ -38,10 +38,11 @@ def macs(cluster: Luna, name: str) -> Any:
 def test_machines_that_wait_are_listed_with_all_that_is_known(cluster: Luna, machine: None) -> None:
     (row,) = cluster("node unknown -o json").json
     assert (row["name"], row["macs"], row["address"], row["serial"]) == (NAME, [MAC, SECOND], "10.141.128.7", "SN-9")
-    assert (row["first_seen"], row["waits_for"]) == ("2026-11-22T10:00:00.000+00:00", ["node002"])
+    assert (row["first_seen"], row["nodes"]) == ("2026-11-22T10:00:00.000+00:00", ["node002"])
     assert row["sightings"][0]["place"] == "switch sw01 port 2"
-    table = cluster("node unknown")
-    assert all(text in table.out for text in (NAME, "It waits.", "switch sw01 port 2", "--replace"))
+    table = cluster("node unknown").out
+    assert all(text in table for text in (SECOND, "10.141.128.7", "SN-9", "switch sw01 port 2"))
+    assert f"{NAME}: It waits.\n    luna node adopt {NAME} node002 --replace\n" in table
 
 
 def test_a_machine_is_forgotten(cluster: Luna, machine: None) -> None:
@@ -166,6 +167,13 @@ def test_naming_is_kept_in_the_history(cluster: Luna, machine: None) -> None:
     cluster(f"node adopt {NAME} node002")
     newest = json.loads(cluster("history -o json").out)[0]
     assert newest["what"] == f"node adopt {NAME} node002"
+
+
+def test_doctor_tells_of_machines_that_wait(cluster: Luna, machine: None) -> None:
+    findings = {one["check"]: one for one in json.loads(cluster("doctor -o json").out)}
+    found = findings[f"machine {NAME}"]
+    assert (found["status"], found["remedy"]) == ("warning", f"luna node adopt {NAME} node002 --replace")
+    assert "It waits." in found["message"]
 
 
 def test_doctor_says_that_no_machine_is_known_without_the_plugin(cluster: Luna) -> None:
