@@ -11,7 +11,7 @@ from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
 from luna_core.model import Node, OsImage
 from luna_core.model.base import USES
-from luna_core.operations.images.facts import find_version
+from luna_core.operations.images.facts import find_version, no_squashfs
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 
@@ -83,14 +83,6 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
         index=siblings.index(node.id),
         count=len(siblings),
         bmc=bmc_plan(work, node, lineage, resolved),
-    )
-
-
-def no_squashfs(image: str, version: int) -> str:
-    """The end of a sentence, and what to do."""
-    return (
-        f"version {version} of osimage {image} has no squashfs for it; 'luna osimage change {image} --squashfs' and "
-        f"'luna osimage pack {image}' make a version that has."
     )
 
 

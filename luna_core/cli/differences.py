@@ -14,11 +14,21 @@ if TYPE_CHECKING:
 
 
 def report(luna: "Luna", operation: "Callable[[Work], object]", what: str, dry_run: bool) -> None:
-    """Carry out an operation in silence; or with `dry_run` print what it would change."""
+    """Carry out an operation, saying only what should be known of it; or with `dry_run` print what it would change."""
+    from luna_core.operations.warnings import warnings_of
+
+    warnings: list[str] = []
+
+    def attempt(work: "Work") -> None:
+        operation(work)
+        warnings[:] = warnings_of(work)
+
     if dry_run:
-        show(luna.changes(operation, what, dry_run=True), "table", nothing="Nothing would change.")
+        show(luna.changes(attempt, what, dry_run=True), "table", nothing="Nothing would change.")
     else:
-        luna.change(operation, what)
+        luna.change(attempt, what)
+    for sentence in warnings:
+        click.echo(f"luna: {sentence}", err=True)
 
 
 def show(differences: "Sequence[Difference]", output: str, *, nothing: str = "Nothing changed.") -> None:

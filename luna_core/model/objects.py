@@ -115,6 +115,7 @@ class ImageVersion(StoredObject):
     number: int = Field(ge=1)
     manifest_sha256: Sha256
     size_bytes: int = Field(ge=0)
+    squashfs_bytes: int = Field(0, ge=0)
     packed_at: str = Field("", description="When, as RFC 3339 in UTC.")
     distro: str = ""
     keep: bool = Field(False, description="Not deleted by retention.")

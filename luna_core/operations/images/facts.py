@@ -83,6 +83,14 @@ def shares_files(work: Work, version: ImageVersion) -> bool:
     return any(one.id != version.id for one in same)
 
 
+def no_squashfs(image: str, version: int) -> str:
+    """The end of a sentence on a root that is an overlay, and what to do."""
+    return (
+        f"version {version} of osimage {image} has no squashfs for it; 'luna osimage change {image} --squashfs' and "
+        f"'luna osimage pack {image}' make a version that has."
+    )
+
+
 def _image_of(lineages: Lineages, profile: Cluster | Group | Node) -> object:
     if isinstance(profile, Cluster):
         return profile.osimage

@@ -132,7 +132,7 @@ def _publish(luna: Luna, name: str, image: types.Image, packed: Packed) -> PackR
         is_new=known is None,
         was_in_force=was_in_force,
         new_bytes=packed.new_bytes if known is None else 0,
-        tree_bytes=sum(shard.unpacked_bytes for shard in packed.manifest.shards),
+        tree_bytes=packed.manifest.unpacked_bytes,
         boot_bytes=packed.manifest.kernel.size_bytes + packed.manifest.initramfs.size_bytes,
         left_out=packed.left_out,
         private=packed.private,
@@ -160,6 +160,7 @@ def _put_in_force(work: Work, name: str, image: types.Image, packed: Packed, num
             number=number,
             manifest_sha256=packed.manifest_sha256,
             size_bytes=packed.manifest.size_bytes,
+            squashfs_bytes=packed.manifest.squashfs_bytes,
             packed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             distro=image.distro,
         )

@@ -40,6 +40,7 @@ class Preview:
     new_shards: int
     new_bytes: int
     private_differs: bool
+    squashfs_differs: bool
     packages: tuple[str, ...]
     kernel: str
     initramfs: str
@@ -48,7 +49,13 @@ class Preview:
     @property
     def changes_anything(self) -> bool:
         """Whether a pack would make a new version."""
-        differs = self.new_shards or self.packages or self.private_differs or self.initramfs != "unchanged"
+        differs = (
+            self.new_shards
+            or self.packages
+            or self.private_differs
+            or self.squashfs_differs
+            or self.initramfs != "unchanged"
+        )
         return bool(differs or self.in_force is None)
 
 
@@ -65,7 +72,7 @@ def preview(luna: Luna, name: str, progress: Progress) -> Preview:
     found = scan(image.path, distro.pack_excludes(), EMPTIED)
     set_apart(found, (*distro.private_files(), *image.private_files))
     groups = _groups(image.path, found)
-    known = {shard.unpacked_sha256 for shard in manifest.shards} if manifest else set()
+    known = {shard.unpacked_sha256 for shard in manifest.tree} if manifest else set()
     new = _new_sizes(image.path, groups, known, progress)
     cached = is_current(luna, image, distro)
     same = manifest is not None and cached is not None and sha256_of(cached) == manifest.initramfs.sha256
@@ -75,6 +82,7 @@ def preview(luna: Luna, name: str, progress: Progress) -> Preview:
         new_shards=len(new),
         new_bytes=sum(new),
         private_differs=_private_differs(luna, manifest, image.path, found),
+        squashfs_differs=image.squashfs != bool(manifest and manifest.squashfs) or (image.squashfs and bool(new)),
         packages=tuple(_packages(manifest, dict(distro.installed_packages(image.path)))),
         kernel=kernel.release,
         initramfs="unchanged" if same else "another one, that is made already" if cached else "will be made anew",

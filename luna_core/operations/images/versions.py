@@ -40,6 +40,7 @@ def list_versions(work: Work, name: str) -> list[dict[str, Any]]:
             "in_force": one.number == image.latest,
             "packed_at": one.packed_at,
             "size_bytes": one.size_bytes,
+            "squashfs_bytes": one.squashfs_bytes,
             "pinned": one.keep,
             "used_by": users_of(work, one),
             "manifest_sha256": one.manifest_sha256,
