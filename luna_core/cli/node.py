@@ -11,6 +11,7 @@ from luna_core.cli.interface import interface_group
 from luna_core.cli.naming import adopt, move, unknown
 from luna_core.cli.objects import Kind, object_group
 from luna_core.cli.output import emit
+from luna_core.cli.power_column import power_option, power_states, say_power
 from luna_core.cli.verbs import Verb
 
 if TYPE_CHECKING:
@@ -31,10 +32,17 @@ node.add_command(move)
 @click.option("--group", metavar="GROUP", shell_complete=completer("group"), help="Only of this group or one below it.")
 @click.option("--tag", metavar="TAG", help="Only with this tag.")
 @click.option("--state", metavar="STATE", help="Only in this boot state.")
+@power_option
 @output_option
 @pass_luna
 def list_nodes(
-    luna: "Luna", nodes: str | None, group: str | None, tag: str | None, state: str | None, output: str
+    luna: "Luna",
+    nodes: str | None,
+    group: str | None,
+    tag: str | None,
+    state: str | None,
+    with_power: bool,
+    output: str,
 ) -> None:
     """List nodes: all, or those of a hostlist such as node[001-040],!node007 or @GROUP&@tag:TAG."""
     from luna_core.operations.listing import node_rows
@@ -43,25 +51,34 @@ def list_nodes(
     wanted = [*([nodes] if nodes else []), *(f"@{title}:{value}" for title, value in sets if value)]
     ids = _selected(luna, wanted) if wanted else None
     rows = luna.look(lambda transaction: node_rows(transaction, ids))
+    if with_power:
+        power = power_states(luna, [row["name"] for row in rows])
+        rows = [{**row, "power": power[row["name"]]} for row in rows]
     nothing = "No node is like that." if wanted else "There are no nodes yet: luna node add NAME --group GROUP"
-    emit(rows, COLUMNS, output, nothing=nothing)
+    emit(rows, (*COLUMNS, *["power"] * with_power), output, nothing=nothing)
 
 
 def _selected(luna: "Luna", hostlists: list[str]) -> list[str]:
-    from luna_core.operations.nodes import select
+    from luna_core.operations.nodes import select_all
 
-    first, *others = luna.read(lambda work: [[node.id for node in select(work, text)] for text in hostlists])
-    wanted = set(first).intersection(*others)
-    return [one for one in first if one in wanted]
+    return luna.read(lambda work: [node.id for node in select_all(work, hostlists)])
 
 
 @node.command()
 @click.argument("nodes", metavar="HOSTLIST", shell_complete=hostlists)
 @explain_option
 @click.option("--script", type=click.Choice(["boot", "install"]), help="Show the script that one node would get.")
+@power_option
 @output_option
 @pass_luna
-def show(luna: "Luna", nodes: str, explain: bool, script: Literal["boot", "install"] | None, output: str) -> None:
+def show(
+    luna: "Luna",
+    nodes: str,
+    explain: bool,
+    script: Literal["boot", "install"] | None,
+    with_power: bool,
+    output: str,
+) -> None:
     """Show nodes with everything that they inherit: one by its name, or a list of those of a hostlist."""
     if script:
         from luna_core.boot.preview import preview
@@ -74,6 +91,8 @@ def show(luna: "Luna", nodes: str, explain: bool, script: Literal["boot", "insta
     name = luna.look(lambda transaction: identity_of(transaction, "node", nodes))
     ids = [name] if name else _selected(luna, [nodes])
     shown = luna.look(lambda transaction: [said(transaction, "node", one) for one in ids])
+    if with_power:
+        shown = say_power(luna, shown)
     show_said(shown, explain, output, one=name is not None)
 
 

@@ -184,6 +184,20 @@ def test_lpower_takes_its_words_in_either_order(typed: str, meant: str) -> None:
     assert arranged(typed.split()) == meant.split()
 
 
+def test_nodes_are_shown_with_their_power_only_when_asked(cluster: Luna) -> None:
+    cluster("power on node001")
+    cluster("node change node002 --bmcsetup refusing")
+    listed = cluster("node list node[001-003] --power")
+    assert [line.split()[-1] for line in listed.out.splitlines()] == ["POWER", "on", "unknown", "off"]
+    assert listed.err == "node002: The BMC of node002 at 10.148.0.2 does not accept user 'ladmin'.\n"
+    assert "power" not in cluster("node list -o json").json[0]
+    assert cluster("node show node001 --power -o json").json["power"] == "on"
+    assert cluster("node show node[001-003] --power --explain -o json").json[2]["power"] == {
+        "value": "off",
+        "from": "BMC",
+    }
+
+
 def test_lpower_is_installed(cluster: Luna) -> None:
     lpower = Path(sys.executable).with_name("lpower")
     done = subprocess.run([str(lpower), "node001", "status"], capture_output=True, text=True, timeout=60)
