@@ -1,4 +1,4 @@
-"""Three machines without anything on them become nodes of a real controller: PXE, BitTorrent, switch_root, ssh."""
+"""Two machines without anything on them become nodes of a real controller: PXE, BitTorrent, switch_root, ssh."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ from luna_lab.lab import Lab
 from luna_lab.quarter import Quarter
 from luna_lab.tree import debian_tree
 
-NODES = ["node001", "node002", "node003"]
+NODES = ["node001", "node002"]
+# One copy has to come from the controller.
+FROM_PEERS_AT_MOST = 1 - 1 / len(NODES)
 BOOT_WITHIN_S = 1800.0
 LUNA = Path(sys.executable).parent / "luna"
 # What a running system writes, and what makes a node of a clone.
@@ -35,7 +37,7 @@ class Booted:
 
 @pytest.fixture(scope="module")
 def booted() -> Iterator[Booted]:
-    with Lab(nodes=len(NODES), memory_mb=896) as lab:
+    with Lab(nodes=len(NODES), memory_mb=1024) as lab:
         controller = Controller(lab)
         controller.serve()
         quarter = Quarter(lab.namespace, len(NODES))
@@ -57,11 +59,11 @@ def test_each_node_is_itself_and_runs_without_failed_units(booted: Booted) -> No
         assert "configured" in addresses, "systemd-networkd must have taken the network over from the initramfs"
 
 
-def test_more_than_half_of_all_bytes_came_from_nodes_while_the_controller_sent_a_quarter_of_what_they_take(
+def test_nodes_fetch_nearly_all_that_they_can_from_each_other_while_the_controller_sends_a_quarter_of_what_they_take(
     booted: Booted,
 ) -> None:
-    assert booted.shares.from_peers > 0.5
-    assert booted.shares.peer_bytes + booted.shares.server_bytes > 150_000_000
+    assert booted.shares.from_peers > 0.8 * FROM_PEERS_AT_MOST
+    assert booted.shares.peer_bytes + booted.shares.server_bytes > 100_000_000
     assert all(row["outcome"] == "up" for row in boots(booted.controller, NODES).values())
 
 

@@ -24,6 +24,7 @@ class Said:
 
     proof: Proof
     root: str
+    processes: str
     arguments: str
     why: str
 
@@ -41,7 +42,8 @@ def listen(controller: Controller) -> Said:
     (node,) = lab.machines
     return Said(
         proof=prove(lab, node),
-        root=lab.on_node(node, "findmnt --noheadings --output SOURCE,FSTYPE,OPTIONS /; cat /proc/[0-9]*/cmdline"),
+        root=lab.on_node(node, "findmnt --noheadings --raw --output SOURCE,FSTYPE,OPTIONS /"),
+        processes=lab.on_node(node, "cat /proc/[0-9]*/cmdline"),
         arguments=lab.on_node(node, "cat /proc/cmdline"),
         why=controller.luna("why", "node001"),
     )
@@ -82,7 +84,7 @@ def test_the_node_boots_from_its_disk_and_is_the_same_node(done: Boots) -> None:
 
 def test_no_process_of_luna_s_is_left_after_either_boot(done: Boots) -> None:
     for boot in (done.installing, done.local):
-        assert "luna" not in boot.root
+        assert "luna" not in boot.processes
 
 
 def test_luna_says_what_it_knows_of_either_boot(done: Boots) -> None:

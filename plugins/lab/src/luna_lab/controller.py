@@ -125,10 +125,11 @@ def _set_up(state: Path, tree: Path, cache: Path, dracut_modules: str) -> None:
 
 
 def _fingerprint(tree: Path, dracut_modules: str) -> str:
-    """Changes with luna's and its plugins' code, which is carried into the initramfs, and with the tree."""
+    """Changes with the tree, and with luna's and its plugins' code that packs it or goes into its initramfs."""
     digest = hashlib.sha256(f"{tree} {tree.stat().st_mtime_ns} {dracut_modules}".encode())
     core = Path(str(find_spec("luna_core.run").origin)).parent  # type: ignore[union-attr]  # it was imported above
-    places = [core / "node", core / "boot", core / "image", *core.parent.glob("plugins/*/src"), core.parent / "dracut"]
+    places = [core / name for name in ("boot", "image", "model", "node", "operations")]
+    places += [*core.parent.glob("plugins/*/src"), core.parent / "dracut"]
     for path in sorted(path for place in places for path in place.rglob("*") if path.is_file()):
         if "__pycache__" not in path.parts and ".egg-info" not in str(path):
             digest.update(path.read_bytes())
