@@ -172,5 +172,5 @@ until luna_attempt; do
 done
 luna_end_everything
 # The logs stay for whoever asks why the node is as it is.
-(cd /run/luna && rm -rf phases reports install.sh answer job.json session curl ssh_host_key)
+(cd /run/luna && rm -rf phases reports install.sh answer job.json session curl ssh_host_key*)
 luna_log "switching to the installed system"

@@ -85,6 +85,7 @@ luna_logged() {
     luna_keeper=$!
     luna_status=0
     "$@" < /dev/null > "$luna_output.pipe" 2>&1 || luna_status=$?
+    rm -f "$luna_output.pipe"
     # What the command leaves running may hold the pipe open for ever; all that the command itself said is read by then.
     luna_rounds=0
     while kill -0 "$luna_keeper" 2> /dev/null && [ "$luna_rounds" -lt 50 ]; do
