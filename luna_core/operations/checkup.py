@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from luna_core.errors import LunaError
+from luna_core.model import OsImage
 from luna_core.model.boot import UnknownMachine
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
@@ -12,7 +14,7 @@ from luna_core.operations.resolve import Resolver
 from luna_core.operations.session import Luna
 from luna_core.plugins import explain
 from luna_core.services.status import read_status
-from luna_core.services.user import AS_ROOT
+from luna_core.services.user import AS_ROOT, complaints
 from luna_core.types import CheckResult, Cluster
 
 _LOG = "The log of luna serve tells more; 'luna serve --status' shows each service."
@@ -30,7 +32,7 @@ class Finding:
 
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first."""
-    return [*_store(luna), *_services(luna), *_plugins(luna), *_machines(luna), *_checks(luna)]
+    return [*_store(luna), *_services(luna), *_user(luna), *_plugins(luna), *_machines(luna), *_checks(luna)]
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -55,6 +57,12 @@ def _services(luna: Luna) -> Iterator[Finding]:
         yield Finding(check="services", status="warning" if bearable else "failed", message=problem, remedy=_LOG)
     if not status["problems"] and not stopped:
         yield Finding(check="services", status="ok", message="Every service that luna serve is to run does.")
+
+
+def _user(luna: Luna) -> Iterator[Finding]:
+    trees = luna.read(lambda work: {image.name: Path(image.path) for image in work.all(OsImage)})
+    for complaint in complaints(luna.settings, trees):
+        yield Finding(check="services' user", status="failed", message=complaint, remedy="docs/how-to/install.md")
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ That directory holds the store too. No setting names the user, so none can name 
 import os
 import pwd
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from luna_core.errors import LunaError
@@ -17,6 +17,7 @@ AS_ROOT = "lweb and the plugins' services run as root"
 """What begins the sentence that says so, which isn't a fault."""
 
 _PROBE = "import luna_core.web.server"
+_PROBE_OF_STORE = "from luna_core.operations import connect; connect().store.close()"
 
 
 def service_user(settings: MachineSettings) -> str | None:
@@ -36,7 +37,7 @@ def chosen_user(settings: MachineSettings) -> tuple[str | None, str]:
     if user is None:
         return (
             None,
-            f"{AS_ROOT}, to whom {settings.key_file.parent} belongs; 'luna services install' gives them a user.",
+            f"{AS_ROOT}, who owns {settings.key_file.parent}; 'luna services install' makes a user.",
         )
     try:
         run(as_user(user, sys.executable, "-c", _PROBE), environment=identity(user), directory=Path("/"))
@@ -44,6 +45,23 @@ def chosen_user(settings: MachineSettings) -> tuple[str | None, str]:
         last = str(error).splitlines()[-1]
         return None, f"{AS_ROOT}: user {user} can't run luna from where it is installed ({last})."
     return user, ""
+
+
+def complaints(settings: MachineSettings, trees: Mapping[str, Path]) -> Iterator[str]:
+    """What the boot server could not use as its user: the store, or trees of osimages, by name. Only root can ask."""
+    user = service_user(settings)
+    if os.geteuid() != 0 or user is None or chosen_user(settings)[0] is None:
+        return
+    try:
+        run(as_user(user, sys.executable, "-c", _PROBE_OF_STORE), environment=identity(user), directory=Path("/"))
+    except LunaError as error:
+        yield f"User {user} can't use the store: {str(error).splitlines()[-1]}"
+    for image, tree in trees.items():
+        try:
+            run(as_user(user, "test", "-x", f"{tree}/etc"))
+        except LunaError:
+            if (tree / "etc").exists():
+                yield f"osimage {image}: user {user}, whom the boot server runs as, can't enter {tree}/etc."
 
 
 def as_user(user: str, *command: str) -> list[str]:

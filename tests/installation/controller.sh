@@ -59,7 +59,7 @@ look() {
     echo "file $1" >"/var/lib/luna/public/$1"
     ask "http://$here:7051/$1" >"$1/file"
     dig "@$here" +short +tries=5 node001.cluster >"$1/dns"
-    ip netns exec client busybox udhcpc -fqn -i wire -t 40 -T 1 -s /repository/tests/installation/lease.sh >"$1/dhcp"
+    ip netns exec client udhcpc -fqn -i wire -t 40 -T 1 -s /repository/tests/installation/lease.sh >"$1/dhcp"
     stat -c '%U %a %n' /var/lib/luna /var/lib/luna/store /var/lib/luna/store/* /etc/luna/luna.toml >"$1/modes"
 }
 

@@ -50,6 +50,12 @@ def test_root_and_the_user_change_one_store_and_nobody_else_sees_it(controller: 
     assert "Permission denied" in (controller / "outsider").read_text()
 
 
+def test_doctor_finds_nothing_wrong_with_what_runs(controller: Path) -> None:
+    found = json.loads((controller / "findings").read_text())
+    checks = {one["check"]: one["status"] for one in found if one["check"].startswith(("store", "services"))}
+    assert checks == {"store": "ok", "services": "ok"}
+
+
 def test_https_is_switched_on_while_it_runs_and_its_keys_are_apart(controller: Path) -> None:
     assert (controller / "https").read_text() == "luna boot server\n"
     modes = {path.rpartition("/")[2]: f"{user} {mode}" for user, mode, path in _stat(controller / "keys")}
