@@ -14,6 +14,7 @@ from typing import Any
 from luna_core.errors import LunaError
 from luna_core.model import Node, NodeState
 from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, Outcome
+from luna_core.model.power import PowerRecord
 from luna_core.node.job import derived_key
 from luna_core.operations.work import LAST, Work, walk_changes
 
@@ -122,10 +123,11 @@ def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSessi
 
 
 def forget_deleted(work: Work) -> None:
-    """Remove the boots and the state of the nodes that this transaction removes."""
+    """Remove the boots, the state and the last power action of the nodes that this transaction removes."""
     for before, after in walk_changes(work, Node):
         if before is not None and after is None:
-            for gone in [*boots(work, before), *work.many(NodeState, [before.id])]:
+            kept = [*work.many(NodeState, [before.id]), *work.many(PowerRecord, [before.id])]
+            for gone in [*boots(work, before), *kept]:
                 work.remove(gone)
 
 

@@ -1,6 +1,5 @@
 """`luna power`: switch nodes on and off, and ask their BMCs."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +8,12 @@ import click
 
 from luna_core.cli.complete import completer
 from luna_core.cli.context import dry_run_option, pass_luna, with_options
+from luna_core.cli.output import emit
 from luna_core.cli.power_options import Asking, bmc_command, confirm
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
-    from luna_core.power.ask import Call, Reply
+    from luna_core.power.ask import Call, Replies
 
 # The event log or all sensors of a BMC take many requests.
 PATIENT = 30.0
@@ -26,6 +26,7 @@ ACTIONS = {
     "cycle": "Switch nodes off and on again.",
 }
 SWITCHES_ON = ("on", "cycle")
+LAST_COLUMNS = ("action", "time", "who", "why")
 wait_options = (
     click.option("--wait", is_flag=True, help="Wait until the nodes are on, or off."),
     click.option(
@@ -68,6 +69,18 @@ def _action(name: str, help: str) -> click.Command:
 
 for _name, _help in ACTIONS.items():
     power.add_command(_action(_name, _help))
+
+
+@power.command()
+@bmc_command
+def last(asking: Asking) -> int:
+    """Show what was last done to nodes through luna, when, by whom and why; asks no BMC."""
+    from luna_core.power.actions import last_actions
+
+    found = last_actions(asking.luna, asking.bmcs)
+    rows = [{"node": node, **one.model_dump(include=set(LAST_COLUMNS))} for node, one in found.items()]
+    emit(rows, ("node", *LAST_COLUMNS), asking.output, nothing="Nothing was done to these nodes through luna yet.")
+    return 0
 
 
 @power.command()
@@ -163,20 +176,18 @@ def _call(function: Any, patience: float = 4.0) -> "Call":
     return Call(function=function, patience=patience)
 
 
-def _switched(asking: Asking, name: str) -> "Iterator[Reply]":
-    from luna_core.power.actions import LEADS_TO, switch
+def _switched(asking: Asking, name: str) -> "Replies":
+    from luna_core.power.actions import switch
     from luna_core.power.ask import Call
     from luna_core.power.calls import act
     from luna_core.types import PowerAction
 
-    action = PowerAction(name)
-    call = Call(function=partial(act, action=action), inrush=name in SWITCHES_ON)
-    return switch(asking.luna, asking.bmcs, call, LEADS_TO[action], asking.pace)
+    call = Call(function=partial(act, action=PowerAction(name)), inrush=name in SWITCHES_ON)
+    return switch(asking.luna, asking.bmcs, call, name, asking.pace)
 
 
-def _switched_and_waited_for(asking: Asking, name: str, timeout_s: float) -> "Iterator[Reply]":
-    from luna_core.power.actions import LEADS_TO, wait_for
-    from luna_core.types import PowerAction
+def _switched_and_waited_for(asking: Asking, name: str, timeout_s: float) -> "Replies":
+    from luna_core.power.actions import leads_to, wait_for
 
     accepted = set()
     for reply in _switched(asking, name):
@@ -185,4 +196,4 @@ def _switched_and_waited_for(asking: Asking, name: str, timeout_s: float) -> "It
         else:
             accepted.add(reply.node)
     pending = [one for one in asking.bmcs if one.node in accepted]
-    yield from wait_for(asking.luna, pending, LEADS_TO[PowerAction(name)], asking.pace, timeout_s)
+    yield from wait_for(asking.luna, pending, leads_to(name), asking.pace, timeout_s)

@@ -2,7 +2,8 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from luna_core.cli.output import emit
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
-    from luna_core.power.ask import Bmc, Call, Pace, Reply
+    from luna_core.power.ask import Bmc, Call, Pace, Replies, Reply
 
 MANY = 10
 node_options = (
@@ -35,13 +36,13 @@ class Asking:
     pace: "Pace"
     output: str
 
-    def ask(self, call: "Call") -> "Iterator[Reply]":
+    def ask(self, call: "Call") -> "Replies":
         """Each node's reply as it comes."""
         from luna_core.power.ask import ask
 
         return ask(self.bmcs, call, self.luna.settings, self.pace)
 
-    def planned(self) -> "Iterator[Reply]":
+    def planned(self) -> "Replies":
         """What would be asked through which driver; nobody is."""
         from luna_core.power.ask import Reply
 
@@ -51,7 +52,7 @@ class Asking:
 
     def show(
         self,
-        replies: "Iterable[Reply]",
+        replies: "Replies",
         title: str,
         lines: Callable[[Any], Sequence[str]],
         summary: Callable[[Any], str] | None = None,
@@ -64,10 +65,12 @@ class Asking:
         if not self.bmcs:
             click.echo("No node is like that.", err=True)
         said: dict[str, Reply] = {}
-        for reply in replies:
-            said[reply.node] = reply
-            if self.output == "table":
-                _print(reply, lines)
+        # Also when Ctrl-C ends it: what was done by then is kept while the store is still open.
+        with closing(replies):
+            for reply in replies:
+                said[reply.node] = reply
+                if self.output == "table":
+                    _print(reply, lines)
         if self.output != "table":
             emit([_row(one, said[one.node], title) for one in self.bmcs if one.node in said], (), self.output)
         elif len(said) > 1:

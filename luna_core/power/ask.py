@@ -15,10 +15,10 @@ from luna_core.power import pool
 from luna_core.power.calls import Call
 from luna_core.power.schedule import Pace, Schedule
 from luna_core.power.targets import Bmc, Finder
-from luna_core.power.workers import Job, Reply, ThreadWorker
+from luna_core.power.workers import Job, Replies, Reply, ThreadWorker
 from luna_core.settings import CORE_SETTINGS, MachineSettings
 
-__all__ = ["Bmc", "Call", "Pace", "Reply", "ask", "find_bmcs", "pace_of"]
+__all__ = ["Bmc", "Call", "Pace", "Replies", "Reply", "ask", "find_bmcs", "pace_of"]
 
 
 def find_bmcs(luna: Luna, hostlists: Sequence[str]) -> list[Bmc]:
@@ -39,7 +39,7 @@ def pace_of(luna: Luna, *, parallel: int | None = None, stagger_s: float | None 
     return Pace(parallel=max(1, chosen), stagger_s=max(0.0, apart))
 
 
-def ask(bmcs: Sequence[Bmc], call: Call, machine: MachineSettings, pace: Pace) -> Iterator[Reply]:
+def ask(bmcs: Sequence[Bmc], call: Call, machine: MachineSettings, pace: Pace) -> Replies:
     """Each node's reply as it comes, exactly one for each; whatever fails is a sentence in the reply of its node."""
     yield from (Reply(node=one.node, error=one.problem) for one in bmcs if one.problem)
     jobs: dict[str, list[Job]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from luna_core.boot import sessions
 from luna_core.boot.facts import boot_facts
@@ -14,9 +14,8 @@ from luna_core.model.boot import BootSession
 from luna_core.operations import Luna
 from luna_core.operations.work import Work
 from luna_core.power.actions import switch
-from luna_core.power.ask import Bmc, Call, Pace, Reply
+from luna_core.power.ask import Bmc, Call, Pace, Replies, Reply
 from luna_core.power.calls import boot_from_network
-from luna_core.types import PowerState
 
 POLL_S = 1.0
 UP, FAILED = "up", "failed"
@@ -31,7 +30,7 @@ def boot_nodes(
     *,
     timeout_s: float | None,
     told: Callable[[Mapping[str, int]], object] = lambda phases: None,
-) -> Iterator[Reply]:
+) -> Replies:
     """Let nodes boot from the network; each node's reply when it is up or failed, or with no time-out when told.
 
     A node that lacks something to boot isn't touched. `told` gets the number of nodes in each phase when it changes.
@@ -41,7 +40,7 @@ def boot_nodes(
     able = [one for one in bmcs if one.node not in lacking]
     before = {node: found.id if found else "" for node, found in _newest(luna, able).items()}
     began = []
-    for reply in switch(luna, able, Call(function=boot_from_network, inrush=True), PowerState.ON, pace):
+    for reply in switch(luna, able, Call(function=boot_from_network, inrush=True), "boot", pace):
         if reply.error or timeout_s is None:
             yield reply
         else:
@@ -56,7 +55,7 @@ def _followed(
     before: Mapping[str, str],
     timeout_s: float,
     told: Callable[[Mapping[str, int]], object],
-) -> Iterator[Reply]:
+) -> Replies:
     began = time.monotonic()
     pending = {one.node: one for one in bmcs}
     phases: Counter[str] = Counter()

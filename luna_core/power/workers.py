@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
@@ -39,6 +39,10 @@ class Reply:
     value: object = None
     error: str = ""
     seconds: float = 0.0
+
+
+Replies = Generator[Reply, None, None]
+"""Replies as they come; whoever closes it ends what is still under way."""
 
 
 class Worker(ABC):

@@ -162,6 +162,20 @@ def test_plugins_hear_of_nodes_that_were_switched_and_of_no_others(
     assert heard.read_text().splitlines()[2] == "node001 compute off"
 
 
+def test_who_did_what_last_is_kept_until_the_node_goes(cluster: Luna) -> None:
+    cluster("node change node002 --bmcsetup refusing")
+    cluster("--why maintenance power off node[001-002]")
+    (kept,) = cluster("power last @all -o json").json
+    assert (kept["node"], kept["action"], kept["why"]) == ("node001", "off", "maintenance")
+    assert kept["who"]
+    cluster("power cycle node001")
+    cluster("power status node001")
+    assert cluster("power last node001 -o json").json[0]["action"] == "cycle"
+    cluster("node delete node001")
+    cluster("node add node001 --group compute")
+    assert cluster("power last node001").err == "Nothing was done to these nodes through luna yet.\n"
+
+
 def test_a_console_that_a_driver_lacks_is_a_sentence(cluster: Luna) -> None:
     assert cluster("power console node001").err == "luna: The FakePowerDriver has no console.\n"
     done = cluster("power console node[001-002]")
