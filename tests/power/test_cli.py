@@ -1,6 +1,7 @@
 """`luna power` and `lpower` as administrators use them, on fake BMCs."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -224,3 +225,20 @@ def test_many_bmcs_of_several_drivers_are_asked_at_once(cluster: Luna, machines:
     assert done.status == 1
     assert done.out.splitlines()[-2:] == ["node[001-006]: on", "node[007-012]: failed"]
     assert {one.power for one in machines.values()} == {PowerState.ON}
+
+
+def test_ctrl_c_keeps_what_was_done_and_leaves_nobody_behind(cluster: Luna) -> None:
+    """node001 is switched at once; the BMC of node002 thinks it over."""
+    cluster("settings set power.timeout_s 3600")
+    cluster("bmcsetup add slow --driver fake --options delay_s=3000 --password @-", "x")
+    cluster("node change node002 --bmcsetup slow")
+    luna = Path(sys.executable).with_name("luna")
+    words = [str(luna), "power", "on", "node[001-002]"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "node001: on\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Exception" not in said
+    assert [one["node"] for one in cluster("power last @all -o json").json] == ["node001"]
