@@ -170,7 +170,7 @@ def _word(value: Any) -> list[str]:
     return [str(value)]
 
 
-def _call(function: Any, patience: float = 4.0) -> "Call":
+def _call(function: Any, patience: float = 6.0) -> "Call":
     from luna_core.power.ask import Call
 
     return Call(function=function, patience=patience)

@@ -18,6 +18,7 @@ from luna_core.power.ask import Bmc, Call, Pace, Replies, Reply
 from luna_core.power.calls import boot_from_network
 
 POLL_S = 1.0
+BOOT_PATIENCE = 18.0  # three questions in one
 UP, FAILED = "up", "failed"
 POWERED = "powered on"
 Newest = Mapping[str, BootSession | None]
@@ -40,7 +41,8 @@ def boot_nodes(
     able = [one for one in bmcs if one.node not in lacking]
     before = {node: found.id if found else "" for node, found in _newest(luna, able).items()}
     began = []
-    for reply in switch(luna, able, Call(function=boot_from_network, inrush=True), "boot", pace):
+    call = Call(function=boot_from_network, patience=BOOT_PATIENCE, inrush=True)
+    for reply in switch(luna, able, call, "boot", pace):
         if reply.error or timeout_s is None:
             yield reply
         else:

@@ -20,7 +20,7 @@ class Call:
     """
 
     function: Function
-    patience: float = 4.0
+    patience: float = 6.0
     inrush: bool = False
 
 
