@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,15 +40,14 @@ def simulated(tmp_path: Path) -> Iterator[SimulatedBmc]:
 
 @pytest.fixture
 def start_pyghmi_bmc() -> Iterator[Callable[..., BmcTarget]]:
-    """Starts pyghmi's BMC; the argument is the completion code of its power cycle."""
+    """Starts pyghmi's BMC; the arguments are the completion code of its power cycle, and its address."""
     started = []
 
-    def start(cycle_code: int = 0) -> BmcTarget:
-        program = Path(__file__).parent / "pyghmi_bmc.py"
-        process = subprocess.Popen([sys.executable, program, str(cycle_code)], stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout
-        return target(int(process.stdout.readline()))
+    def start(cycle_code: int = 0, address: str = "127.0.0.1") -> BmcTarget:
+        command = [sys.executable, Path(__file__).parent / "pyghmi_bmc.py", str(cycle_code), address]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout
+        return target(int(started[-1].stdout.readline()), address)
 
     yield start
     for process in started:
@@ -65,10 +63,14 @@ def silent() -> Iterator[BmcTarget]:
         yield target(one.getsockname()[1], timeout_s=0.8)
 
 
-def target(port: int, **fields: Any) -> BmcTarget:
+def target(port: int, address: str = "127.0.0.1", timeout_s: float = 60) -> BmcTarget:
     return BmcTarget(
-        **{"node": "node001", "address": ip_address("127.0.0.1"), "username": "admin", "password": "secret"},
-        **{"port": port, **fields},
+        node="node001",
+        address=ip_address(address),
+        username="admin",
+        password="secret",
+        port=port,
+        timeout_s=timeout_s,
     )
 
 
@@ -110,7 +112,7 @@ def relayed(simulated: SimulatedBmc) -> Iterator[Callable[[Callable[[bytes], byt
 
     def start(change: Callable[[bytes], bytes | None]) -> BmcTarget:
         relays.append(Relay(simulated.port, change))
-        return target(relays[-1].port, timeout_s=1.5)
+        return target(relays[-1].port)
 
     yield start
     for relay in relays:

@@ -39,10 +39,11 @@ class Machine(Bmc):
         session.send_ipmi_response()
 
 
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-    one.bind(("127.0.0.1", 0))
+address = sys.argv[2]
+with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.bind((address, 0))
     port = one.getsockname()[1]
 Machine.cycle_code = int(sys.argv[1])
-machine = Machine({"admin": "secret"}, port=port, address="127.0.0.1")
+machine = Machine({"admin": "secret"}, port=port, address=address)
 print(port, flush=True)
 machine.listen()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
@@ -45,6 +46,12 @@ def test_a_bmc_that_counters_with_3_where_only_17_will_do(
         driver.state(replace(start_pyghmi_bmc(), options={"cipher_suite": "17"}))
 
 
+def test_a_bmc_with_an_ipv6_address(driver: IpmiDriver, start_pyghmi_bmc: Callable[..., BmcTarget]) -> None:
+    bmc = start_pyghmi_bmc(address="::1")
+    driver.act(bmc, PowerAction.ON)
+    assert driver.state(bmc) is PowerState.ON
+
+
 def test_one_process_may_ask_bmcs_again_and_in_any_order(driver: IpmiDriver, simulated: SimulatedBmc) -> None:
     good, wrong = simulated.target(), simulated.target(password="wrong")
     for _ in range(3):
@@ -63,7 +70,8 @@ def test_no_thread_is_started_beside_the_caller_s(driver: IpmiDriver, simulated:
 def test_each_action_is_what_the_chassis_is_told(driver: IpmiDriver, simulated: SimulatedBmc) -> None:
     for action in (PowerAction.ON, PowerAction.RESET, PowerAction.SOFT, PowerAction.ON, PowerAction.OFF):
         driver.act(simulated.target(), action)
-    told = [call for call in simulated.calls() if call.startswith("set")]
+    # A question that takes the chassis long is asked again.
+    told = [call for call, _ in groupby(simulated.calls()) if call.startswith("set")]
     assert told == ["set power 1", "set reset 1", "set shutdown 1", "set power 1", "set power 0"]
 
 

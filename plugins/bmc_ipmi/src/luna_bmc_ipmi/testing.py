@@ -121,9 +121,14 @@ class SimulatedBmc:
 
     def target(self, user: str = "admin", password: str = "secret", **options: str) -> BmcTarget:  # noqa: S107
         """How luna reaches it."""
-        address = ip_address(self.address)
         return BmcTarget(
-            node="node001", address=address, port=self.port, username=user, password=password, options=options
+            node="node001",
+            address=ip_address(self.address),
+            port=self.port,
+            username=user,
+            password=password,
+            timeout_s=START_TIMEOUT_S,
+            options=options,
         )
 
     def calls(self) -> list[str]:
