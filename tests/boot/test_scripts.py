@@ -1,6 +1,7 @@
 """What nodes get to run: always a script that a shell takes as it was meant, whatever administrators write."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -217,3 +218,22 @@ def test_what_a_node_lacks_is_named(boot_facts: Make, offers: MakeOffers) -> Non
 def test_the_token_is_in_the_boot_script_only(boot_facts: Make, offers: MakeOffers) -> None:
     assert "luna.session=s3cret" in scripts.boot_script(URL, boot_facts(), offers(), "s3cret")
     assert "session" not in phases(everything(boot_facts, offers)).get("prescript", "")
+
+
+@pytest.mark.parametrize("end", ["exit 0", "cat > /dev/null", "set +e; cd /; umask 777; IFS=x"])
+def test_no_fragment_touches_what_comes_after_it(
+    boot_facts: Make, offers: MakeOffers, tmp_path: Path, end: str
+) -> None:
+    """Run by a true shell, with luna's own functions replaced by those that only run the phase."""
+    (tmp_path / "lib").write_text('luna_phase() { [ "$1" != prescript ] || { shift; "$@"; exit; }; }\n')
+    fragment = Postscript(name="rash", stage="prescript", text=end)
+    own = f"umask > {tmp_path}/own; false; echo went on >> {tmp_path}/own"
+    script = scripts.install_script(URL, boot_facts(prescript=own), offers(fragment), [])
+    done = subprocess.run(
+        ["sh", "-c", script.replace("/run/luna", str(tmp_path))],
+        input="not for scripts",
+        text=True,
+        env={"LUNA_LIB": str(tmp_path / "lib"), "PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 1
+    assert (tmp_path / "own").read_text() == "0022\n"
