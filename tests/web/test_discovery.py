@@ -162,6 +162,11 @@ def test_of_two_unknown_machines_in_one_place_none_is_named(server: Any, see: Se
 def test_cards_of_two_nodes_name_none(server: Any) -> None:
     server.luna.change(lambda work: set_mac(work, "node002", "BOOTIF", STRANGE), "second card")
     assert "node001 and node002" in ask(server, FIRST, STRANGE)[1]
+    for node in ("node001", "node002"):
+        assert "luna node adopt 52-54-00-00-00-01 node001 --replace" in why(server.luna, node)
+    server.luna.change(lambda work: adopt(work, FIRST, "node001", replace=True), "adopt")
+    assert macs(server, "node002") == []
+    assert "luna.node=node001" in ask(server, FIRST, STRANGE)[1]
 
 
 def test_a_new_card_in_a_known_node_is_not_taken_for_it_silently(server: Any) -> None:
