@@ -3,12 +3,13 @@
     python benchmarks/switches.py [--switches 64] [--macs 1000] [--silent 4]
 
 Every switch is a snmpd of its own with a forwarding table of its own, as real agents are written in C too; they share
-this machine's cores with the pollers. A switch is polled when its snapshot has all MACs; silent ones come on top, and
+this machine's cores with the poller. A switch is polled when its snapshot has all MACs; silent ones come on top, and
 are addresses that swallow every packet.
 """
 
 import argparse
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -33,14 +34,22 @@ def main() -> None:
     parser.add_argument("--switches", type=int, default=64, help="how many switches answer (64)")
     parser.add_argument("--macs", type=int, default=1000, help="MACs in the table of each (1000)")
     parser.add_argument("--silent", type=int, default=4, help="how many switches are silent in the second run (4)")
-    parser.add_argument("--pollers", type=int, default=2, help="processes that poll (2)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="luna-benchmark-") as name, ExitStack() as agents:
         for number in range(given.switches):
             agents.enter_context(agent(Path(name), number, given.macs))
         for silent in (0, given.silent, 0, given.silent):
-            took_s = measure(Path(name), given.switches, given.macs, silent, given.pollers)
-            print(f"{given.switches} switches of {given.macs} MACs, {silent} silent: {took_s:.2f} s", flush=True)
+            before_s = processor_s()
+            took_s = measure(Path(name), given.switches, given.macs, silent)
+            used = f"the poller used {processor_s() - before_s:.2f} s of processor"
+            what = f"{given.switches} switches of {given.macs} MACs, {silent} silent"
+            print(f"{what}: {took_s:.2f} s; {used}", flush=True)
+
+
+def processor_s() -> float:
+    """What processes took that have ended, which is the poller: the agents run on."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def address(number: int) -> str:
@@ -72,8 +81,8 @@ def agent(directory: Path, number: int, macs: int) -> Iterator[None]:
         process.wait()
 
 
-def measure(directory: Path, switches: int, macs: int, silent: int, pollers: int) -> float:
-    """The time from the start of the pollers until every switch that answers has told all its MACs, in seconds."""
+def measure(directory: Path, switches: int, macs: int, silent: int) -> float:
+    """The time from the start of the poller until every switch that answers has told all its MACs, in seconds."""
     with tempfile.TemporaryDirectory(dir=directory) as name, ExitStack() as stack:
         state = Path(name)
         add_switches(state, switches + silent)
@@ -81,8 +90,7 @@ def measure(directory: Path, switches: int, macs: int, silent: int, pollers: int
             swallow = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             swallow.bind((address(number), PORT))
         started = time.monotonic()
-        for share in range(1, pollers + 1):
-            stack.enter_context(poller(state, f"{share}/{pollers}"))
+        stack.enter_context(poller(state))
         wait_for(Folder(state), [f"sw{number:03}" for number in range(switches)], macs)
         return time.monotonic() - started
 
@@ -106,9 +114,9 @@ def add_switches(state: Path, count: int) -> None:
 
 
 @contextmanager
-def poller(state: Path, share: str) -> Iterator[None]:
-    """One of the services that `luna serve` runs."""
-    command = [sys.executable, "-m", "luna_discovery_switchport.poller", "--share", share]
+def poller(state: Path) -> Iterator[None]:
+    """The service that `luna serve` runs."""
+    command = [sys.executable, "-m", "luna_discovery_switchport.poller"]
     environment = {**os.environ, "LUNA_STATE_DIRECTORY": str(state), "LUNA_NO_PLUGINS": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     try:

@@ -13,7 +13,8 @@ _VLANS_AT_ONCE = 4
 
 async def read_forwarding(reading: Reading) -> None:
     """Read each table that had something the last time, or all of them. Raises SnmpError."""
-    wanted = (Q_BRIDGE, BRIDGE, PER_VLAN) if reading.everything else reading.before.tables
+    known = reading.before.tables or (Q_BRIDGE, BRIDGE)
+    wanted = (Q_BRIDGE, BRIDGE, PER_VLAN) if reading.everything else known
     if Q_BRIDGE in wanted:
         await _q_bridge(reading)
     if BRIDGE in wanted:
@@ -47,6 +48,8 @@ async def _each_vlan(reading: Reading) -> None:
                 "one by one (community@VLAN, context vlan-VLAN); MACs may be missing."
             )
             return
+    if vlans and PER_VLAN not in reading.answered:
+        reading.answered.append(PER_VLAN)
 
 
 async def _one_vlan(reading: Reading, vlan: int) -> bool:

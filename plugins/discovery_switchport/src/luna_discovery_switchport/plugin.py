@@ -17,15 +17,12 @@ INTERVAL = Setting(name="switchport.interval_s", default=60.0, help="Seconds bet
 MOST_MACS = Setting(
     name="switchport.most_macs", default=8, help="A port with more MACs is an uplink, and names no machine."
 )
-POLLERS = Setting(
-    name="switchport.pollers", default=2, help="Processes that share the switches among them; one does for a dozen."
-)
 
 
 @hookimpl
 def luna_settings() -> Iterable[Setting]:
-    """How often to poll, with how many processes, and what makes an uplink."""
-    return [INTERVAL, MOST_MACS, POLLERS]
+    """How often to poll, and what makes an uplink."""
+    return [INTERVAL, MOST_MACS]
 
 
 @hookimpl
@@ -41,14 +38,10 @@ def luna_commands() -> Iterable[Command]:
 
 @hookimpl
 def luna_services(cluster: Cluster) -> Iterable[Service]:
-    """The pollers. Passwords and communities are in the store, which they read themselves."""
-    pollers = max(1, int(str(cluster.settings.get(POLLERS.name, POLLERS.default))))
+    """The poller. It reads communities and passwords from the store itself."""
     interval = str(cluster.settings.get(INTERVAL.name, INTERVAL.default))
     command = (sys.executable, "-m", "luna_discovery_switchport.poller", "--interval-s", interval)
-    names = ["switch-poller", *(f"switch-poller-{number}" for number in range(2, pollers + 1))]
-    return [
-        Service(name=name, command=(*command, "--share", f"{number}/{pollers}")) for number, name in enumerate(names, 1)
-    ]
+    return [Service(name="switch-poller", command=command)]
 
 
 @hookimpl

@@ -42,7 +42,7 @@ async def read_switch(agent: Agent, before: Snapshot | None = None, now: float |
         error="",
         failures=0,
         problems=tuple(reading.problems),
-        tables=tuple(reading.answered),
+        tables=tuple(reading.answered) if reading.everything else before.tables or tuple(reading.answered),
         own_macs=frozenset(reading.own_macs),
         ports=tuple(replace(one, leads_to=leads.get(index, "")) for index, one in sorted(ports.items())),
         entries=tuple(_aged(reading, at)),

@@ -46,15 +46,10 @@ class Watched:
 
 @dataclass
 class Poller:
-    """Asks each of its switches by itself, so that one that is silent delays no other.
-
-    It has every `of`-th switch, from the one with the index `share` on.
-    """
+    """Asks each switch by itself, so that one that is silent delays no other."""
 
     luna: Luna
     interval_s: float = 60.0
-    share: int = 0
-    of: int = 1
     watched: dict[str, Watched] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,10 +106,9 @@ class Poller:
             print(error, flush=True)
             return
         self._number = number
-        if self.share == 0:
-            self._folder.write_cabling(cabling)
-            self._folder.forget(one.name for one in switches)
-        self._watch(sorted(switches, key=lambda one: one.name)[self.share :: self.of])
+        self._folder.write_cabling(cabling)
+        self._folder.forget(one.name for one in switches)
+        self._watch(switches)
 
     def _watch(self, switches: Sequence[Switch]) -> None:
         kept = {one.name: one for one in switches}
@@ -133,11 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Poll until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="luna-switch-poller", description="Ask switches where machines are.")
     parser.add_argument("--interval-s", type=float, default=60.0, help="seconds between two polls of a switch (60)")
-    parser.add_argument("--share", default="1/1", help="2/3: every third switch, from the second on (1/1)")
     given = parser.parse_args(arguments)
-    number, of = (int(word) for word in given.share.split("/"))
     with connect() as luna:
-        asyncio.run(_until_stopped(Poller(luna, max(1.0, given.interval_s), number - 1, of)))
+        asyncio.run(_until_stopped(Poller(luna, max(1.0, given.interval_s))))
     return 0
 
 
