@@ -1,11 +1,13 @@
 """`luna boot` and `luna why` as processes of their own, on a store that holds recorded boots."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from xml.etree import ElementTree
 
 import pytest
@@ -73,6 +75,28 @@ def test_watch_ends_when_all_are_up_or_one_has_failed_or_time_is_up(luna: Luna) 
     waited = luna("boot", "watch", "node003", "--timeout", "0.1")
     assert waited.returncode == 1
     assert "node003  download booting" in waited.stdout
+
+
+def test_watch_draws_a_bar_for_each_node_that_moves_its_image(luna: Luna) -> None:
+    terminal, end = os.openpty()
+    command = [str(Path(sys.executable).with_name("luna")), "boot", "watch", "--timeout", "0.1"]
+    environment = {**os.environ, "COLUMNS": "120", "LINES": "24"}
+    subprocess.run(command, stdout=end, stderr=end, env=environment, timeout=100)
+    os.close(end)
+    with open(terminal, encoding="utf-8", errors="replace") as shown:
+        rows = {line.split()[0]: " ".join(line.split()) for line in iter(partial(_line_of, shown), "")}
+    assert rows["node003"].startswith("node003 download [########............] 42 % 11.0 MB/s 3 peers")
+    assert "[" not in rows["node001"]
+    assert rows["node002"].endswith("No space left on device")
+    assert "1 of 3 up" in " ".join(rows.values())
+
+
+def _line_of(terminal: TextIO) -> str:
+    """A line of a terminal whose other end is closed; then reading fails with EIO, pty(7)."""
+    try:
+        return terminal.readline()
+    except OSError:
+        return ""
 
 
 def test_show_lists_every_phase_of_the_newest_boot(luna: Luna) -> None:

@@ -1,6 +1,7 @@
 """How answers are weighed: the outcome is a matter of ranks and not of the order in which plugins answer."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,8 @@ def test_a_card_that_moved_is_where_its_finder_is_surest() -> None:
     old = Answer(plugin="switchport", value=Sighting(mac=CARDS[0], place="old", node="node001", confidence=0.6))
     new = Answer(plugin="switchport", value=Sighting(mac=CARDS[0], place="new", node="node002", confidence=0.9))
     assert outcome([old, new]) == ("node002", set())
+    nowhere = replace(new, value=replace(new.value, node=None))
+    assert outcome([old, nowhere]) == ("", set()), "nobody has its old place's name for that it is somewhere else now"
 
 
 def orders(answers: list[Found]) -> "itertools.islice[tuple[Found, ...]]":
