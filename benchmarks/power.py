@@ -22,10 +22,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from luna_bmc_ipmi.testing import SimulatedBmc
+from luna_bmc_ipmi.testing import SimulatedBmc, free_port
 from luna_core.run import run
 
-PORT = 16623
+PORT = free_port("127.1.0.1")
 LUNA = Path(sys.executable).with_name("luna")
 IPMITOOL = ("ipmitool", "-I", "lanplus", "-C", "3", "-p", str(PORT), "-U", "admin", "-E", "-H", "{}", "power", "status")
 ANSWER = re.compile(r"node\d+: (on|off)$|Chassis Power is (on|off)$")

@@ -88,7 +88,7 @@ class SimulatedBmc:
     def launch(self) -> None:
         """Start it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or _free_port(self.address)
+        self.port = self.port or free_port(self.address)
         self._write()
         command = ("ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-p", "-n")
         with (self.directory / "output").open("wb") as output:
@@ -150,7 +150,8 @@ class SimulatedBmc:
         (self.directory / "sim.emu").write_text(_EMULATION)
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
+    """A UDP port that nobody has: of two ipmi_sim on one port neither complains."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.bind((address, 0))
         return int(one.getsockname()[1])
