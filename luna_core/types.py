@@ -292,13 +292,15 @@ class Sighting:
 
     `place` is for people (`switch sw01 port Gi1/0/7`); `node` is the node that belongs there, if the plugin knows, or
     `group` a group of which any free node will do; `age_s` says how old the knowledge is; `confidence` runs from 0 (a
-    guess) to 1 (certain).
+    guess) to 1 (certain). `switch` and `port` are set where the place is the port of a switch that one machine has.
     """
 
     mac: str
     place: str
     node: str | None = None
     group: str | None = None
+    switch: str | None = None
+    port: str | None = None
     age_s: float = 0.0
     confidence: float = 1.0
 

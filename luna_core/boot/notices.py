@@ -1,25 +1,22 @@
 """What was odd about who a booting machine is, kept with its boot until the store says something else."""
 
 from collections.abc import Iterable
+from shlex import quote
 
 from luna_core.boot.waiting import waiting_for
-from luna_core.boot.weigh import Weighed, says
+from luna_core.boot.weigh import Found, Weighed, says
 from luna_core.model import Node, Switch
 from luna_core.model.boot import BootSession, Notice
 from luna_core.operations.work import Work
+from luna_core.types import Sighting
 
 
 def notices(work: Work, node: Node, weighed: Weighed) -> tuple[Notice, ...]:
-    """One notice for each node that something else takes the machine for."""
-    made = {}
-    for one in weighed.others:
-        other = work.find(Node, one.value.node or "")
-        text = f"It is {node.name} by {weighed.best.value.place}, but {says(one)}."
-        concerned = [node, other] if other else [node]
-        command = _remedy(work, node, other, one.value.place) if other else ""
-        identities = {each.id: identity(each) for each in concerned}
-        made[text] = Notice(text=text, command=command, identities=identities)
-    return tuple(made.values())
+    """One notice for each node that something else takes the machine for, and one if it is at an unknown port."""
+    made = [_other(work, node, weighed.best, one) for one in weighed.others]
+    if node.switch and node.port:
+        made += [_elsewhere(work, node, one.value) for one in weighed.elsewhere]
+    return tuple({one.text: one for one in made}.values())
 
 
 def unsettled(work: Work, session: BootSession) -> list[Notice]:
@@ -43,11 +40,29 @@ def _identities(work: Work, ids: Iterable[str]) -> dict[str, str]:
     return {node.id: identity(node) for node in work.many(Node, list(ids))}
 
 
+def _other(work: Work, node: Node, best: Found, found: Found) -> Notice:
+    other = work.find(Node, found.value.node or "")
+    return Notice(
+        text=f"It is {node.name} by {best.value.place}, but {says(found)}.",
+        command=_remedy(work, node, other, found.value.place) if other else "",
+        identities={each.id: identity(each) for each in (node, other) if each},
+    )
+
+
+def _elsewhere(work: Work, node: Node, sighting: Sighting) -> Notice:
+    expected = f"switch {work.name_of(Switch, node.switch or '')} port {node.port}"
+    return Notice(
+        text=f"{node.name} was seen at {sighting.place}, where no node belongs, and not at {expected}.",
+        command=f"luna node move {node.name} --switch {sighting.switch} --port {quote(sighting.port or '')}",
+        identities={node.id: identity(node)},
+    )
+
+
 def _remedy(work: Work, node: Node, other: Node, place: str) -> str:
     """If it was the node's place that changed, or else if it is the other node after all."""
     if other.switch and other.port:
         switch = work.by_id(Switch, other.switch).name
         if switch in place.split():
-            return f"luna node move {node.name} --switch {switch} --port {other.port}"
+            return f"luna node move {node.name} --switch {switch} --port {quote(other.port)}"
     mac = next(iter(node.macs()), "MAC").replace(":", "-")
     return f"luna node adopt {mac} {other.name} --replace"

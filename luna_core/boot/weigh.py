@@ -19,16 +19,16 @@ class Waits(LunaError):
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """The answer that names the machine, and those of lower rank that name another node."""
+    """The answer that names the machine, those of lower rank that name another node, and ports where none belongs."""
 
     best: Found
     others: tuple[Found, ...] = ()
+    elsewhere: tuple[Found, ...] = ()
 
 
 def weigh(machine: Machine, answers: Sequence[Found]) -> Weighed:
     """The answer that counts. Raises Waits if there is none, or if one that counts as much names another node."""
-    good = [one for one in answers if is_good(one, machine.settings) and not _is_hearsay(one, machine, answers)]
-    good = [one for one in good if not _is_outdone(one, good)]
+    good = [one for one in answers if target(one) and not _fault(one, machine, answers)]
     if not good:
         raise Waits(_why_none(machine, answers), adoption(machine))
     rank = _ranks(machine.settings)
@@ -39,7 +39,10 @@ def weigh(machine: Machine, answers: Sequence[Found]) -> Weighed:
         claims = "; ".join(says(one) for one in best)
         raise Waits(f"It could be {' and '.join(named)}: {claims}.", f"{adoption(machine, named[0])} --replace")
     others = (one for one in good if one.value.node and target(one) not in named)
-    return Weighed(best=best[0], others=tuple(others))
+    elsewhere = (
+        one for one in answers if one.value.port and not target(one) and not _weakness(one.value, machine.settings)
+    )
+    return Weighed(best=best[0], others=tuple(others), elsewhere=tuple(elsewhere))
 
 
 def is_good(one: Found, settings: Mapping[str, SettingValue]) -> bool:
@@ -63,21 +66,21 @@ def adoption(machine: Machine, node: str = "NODE") -> str:
     return f"luna node adopt {machine.macs[0].replace(':', '-')} {node}" if machine.macs else ""
 
 
-def _is_hearsay(one: Found, machine: Machine, answers: Sequence[Found]) -> bool:
-    """Whether it goes by another card although its finder saw the card that asks, where no node belongs.
+def _fault(one: Found, machine: Machine, answers: Sequence[Found]) -> str:
+    """Why an answer that names something doesn't count, or nothing.
 
-    Anybody can claim another machine's card; where the asking one is plugged in is harder to forge.
+    A card is in one place only, so what its finder is surest of counts. And anybody can claim another machine's card;
+    where the asking one is plugged in is harder to forge.
     """
-    asking = machine.macs[0]
-    others = (each for each in answers if each.plugin == one.plugin and each.value.mac == asking and not target(each))
-    seen = any(not _weakness(each.value, machine.settings) for each in others)
-    return seen and one.value.mac != asking
-
-
-def _is_outdone(one: Found, good: Sequence[Found]) -> bool:
-    """Whether the same finder is surer of another place of this card: a card is in one place only."""
-    same = (each.value for each in good if each.plugin == one.plugin and each.value.mac == one.value.mac)
-    return any(each.confidence > one.value.confidence for each in same)
+    if weakness := _weakness(one.value, machine.settings):
+        return weakness
+    seen = [each for each in answers if each.plugin == one.plugin and not _weakness(each.value, machine.settings)]
+    for each in seen:
+        if each.value.mac == one.value.mac and each.value.confidence > one.value.confidence:
+            return f"it is at {each.value.place} more surely"
+        if each.value.mac == machine.macs[0] != one.value.mac and not target(each):
+            return f"by another card than the one that it boots from, which is at {each.value.place}"
+    return ""
 
 
 def _weakness(sighting: Sighting, settings: Mapping[str, SettingValue]) -> str:
@@ -93,12 +96,10 @@ def _weakness(sighting: Sighting, settings: Mapping[str, SettingValue]) -> str:
 def _why_none(machine: Machine, answers: Sequence[Found]) -> str:
     reasons = ["No node has one of its MACs"]
     for one in answers:
-        if not target(one):
-            reasons.append(f"it was seen at {one.value.place}, where no node belongs")
-        elif weakness := _weakness(one.value, machine.settings):
-            reasons.append(f"{says(one)}, but {weakness}")
+        if target(one):
+            reasons.append(f"{says(one)}, but {_fault(one, machine, answers)}")
         else:
-            reasons.append(f"{says(one)}, but that is another card than the one that it boots from")
+            reasons.append(f"it was seen at {one.value.place}, where no node belongs")
     if not answers:
         reasons.append("no switch port or other place tells which node it is")
     return "; ".join(dict.fromkeys(reasons)) + "."

@@ -71,6 +71,8 @@ class SeenAt(Part):
     place: str
     node: str | None = None
     group: str | None = None
+    switch: str | None = None
+    port: str | None = None
     age_s: float = 0.0
     confidence: float = 1.0
 

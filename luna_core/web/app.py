@@ -156,10 +156,15 @@ def _token() -> str:
 
 def _machine() -> Machine:
     query = bottle.request.query
-    said = {field: query.getunicode(title, "").strip() for field, title in MACHINE_TEXTS.items()}
+    said = {field: _printable(query.getunicode(title, "")) for field, title in MACHINE_TEXTS.items()}
     return Machine(
         macs=identify.normal_macs([*query.getall("booted"), *query.getall("mac")]), address=_client(), **said
     )
+
+
+def _printable(text: str) -> str:
+    """Without what would act on the terminal of whoever lists the machine."""
+    return "".join(one for one in text if one.isprintable()).strip()
 
 
 def _choosing_machine() -> Machine:

@@ -109,6 +109,16 @@ def test_a_known_node_at_another_nodes_port_boots_as_itself_and_is_noticed(serve
     assert server.luna.read(lambda work: work.get(Node, "node002").port) is None
 
 
+def test_a_node_at_a_port_where_none_belongs_is_noticed_until_it_is_moved(server: Any, see: See, wired: None) -> None:
+    see(FIRST, None, place="switch sw01 port Gi1/0/20", switch="sw01", port="Gi1/0/20")
+    assert "luna.node=node001" in ask(server, FIRST)[1]
+    said = why(server.luna, "node001")
+    assert "node001 was seen at switch sw01 port Gi1/0/20, where no node belongs, and not at switch sw01 port 1" in said
+    assert "luna node move node001 --switch sw01 --port Gi1/0/20" in said
+    server.luna.change(lambda work: move(work, "node001", "sw01", "Gi1/0/20"), "move")
+    assert "was seen at" not in why(server.luna, "node001")
+
+
 def test_equal_ranks_that_disagree_name_nothing(server: Any, see: See) -> None:
     see(STRANGE, "node002")
     see(OTHER, "node003", place="switch sw02 port 3")
@@ -310,7 +320,7 @@ class TestNextFree:
 
 def test_sightings_are_kept_with_the_machine(server: Any, see: See) -> None:
     see(STRANGE, None, place="switch sw01 port 9", age_s=3.0)
-    ask(server, STRANGE, serial="SN-9", vendor="Example", product="Server 1")
+    ask(server, STRANGE, serial="\x1bSN-9\n", vendor="Example", product="Server 1")
     (machine,) = unknown(server)
     (seen,) = machine.sightings
     assert (seen.plugin, seen.mac, seen.place, seen.age_s) == ("switchport", STRANGE, "switch sw01 port 9", 3.0)
