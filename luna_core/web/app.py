@@ -18,7 +18,6 @@ from luna_core.web.report import reported_event
 
 log = logging.getLogger("luna.web")
 IPXE = "text/plain; charset=utf-8"
-MACHINE_TEXTS = {"serial": "serial", "asset_tag": "asset", "vendor": "vendor", "product": "product"}
 MOST_BODY_BYTES = 64 << 10
 FIGURES = (
     *("phase", "percent", "received_bytes", "peer_bytes", "server_bytes", "rate_bytes_s", "peers"),
@@ -156,14 +155,19 @@ def _token() -> str:
 
 def _machine() -> Machine:
     query = bottle.request.query
-    said = {field: _printable(query.getunicode(title, "")) for field, title in MACHINE_TEXTS.items()}
     return Machine(
-        macs=identify.normal_macs([*query.getall("booted"), *query.getall("mac")]), address=_client(), **said
+        macs=identify.normal_macs([*query.getall("booted"), *query.getall("mac")]),
+        address=_client(),
+        serial=_printable("serial"),
+        asset_tag=_printable("asset"),
+        vendor=_printable("vendor"),
+        product=_printable("product"),
     )
 
 
-def _printable(text: str) -> str:
-    """Without what would act on the terminal of whoever lists the machine."""
+def _printable(field: str) -> str:
+    """What the machine said, without what would act on the terminal of whoever lists it."""
+    text = bottle.request.query.getunicode(field, "")
     return "".join(one for one in text if one.isprintable()).strip()
 
 
