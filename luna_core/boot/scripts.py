@@ -125,7 +125,7 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
         )
     if facts.profile["service"]:
         arguments.append("luna.service=1")
-    if attempts := facts.node.cluster.settings.get("boot.attempts"):
+    if (attempts := facts.node.cluster.settings.get("boot.attempts")) is not None:
         arguments.append(f"luna.attempts={attempts}")
     arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
     arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
@@ -189,9 +189,9 @@ def _phases(
     work = {"directory": directory, "in_memory": in_memory, "pid_file": f"{directory}/seeder.pid"}
     overlay = profile["root"] == "overlay"
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
+    yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
     yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
     size_bytes = (facts.manifest.squashfs_bytes if overlay else facts.manifest.size_bytes) + SPARE_BYTES
-    yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
     yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
     yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]

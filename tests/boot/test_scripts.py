@@ -237,3 +237,36 @@ def test_no_fragment_touches_what_comes_after_it(
     )
     assert done.returncode == 1
     assert (tmp_path / "own").read_text() == "0022\n"
+
+
+@pytest.mark.parametrize(
+    ("holds", "said"), [("nothing", "nothing mounted"), ("no system", "there is no"), ("init", "")]
+)
+def test_the_last_phase_fails_where_no_system_could_be_started(
+    boot_facts: Make, offers: MakeOffers, tmp_path: Path, holds: str, said: str
+) -> None:
+    text = phases(everything(boot_facts, offers))["finish"].replace("/run/luna", str(tmp_path / "run"))
+    root = tmp_path / "root"
+    (root / "sbin").mkdir(parents=True)
+    prepare = "" if holds == "nothing" else 'mount --bind "$NEWROOT" "$NEWROOT"\n'
+    if holds == "init":
+        (root / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
+    own = f"mkdir -p {tmp_path}/run/work\nmount --bind {tmp_path}/run/work {tmp_path}/run/work\n"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-eu"],
+        input=prepare + own + text,
+        text=True,
+        capture_output=True,
+        env={"NEWROOT": str(root), "PATH": os.environ["PATH"]},
+    )
+    assert (done.returncode, said in done.stdout) == (1 if said else 0, True), done.stderr
+
+
+@pytest.mark.parametrize("attempts", [0, 12])
+def test_a_node_is_told_after_how_many_failures_to_boot_anew(
+    boot_facts: Make, offers: MakeOffers, attempts: int
+) -> None:
+    facts = boot_facts()
+    cluster = replace(facts.node.cluster, settings={"boot.attempts": attempts})
+    facts = replace(facts, node=replace(facts.node, cluster=cluster))
+    assert f"luna.attempts={attempts}" in scripts.kernel_arguments(URL, facts, offers(), "t")
