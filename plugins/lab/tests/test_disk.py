@@ -92,3 +92,15 @@ def test_luna_says_what_it_knows_of_either_boot(done: Boots) -> None:
     assert done.installing.why.strip().endswith("is up.")
     assert "began to boot from its own disk" in done.local.why
     assert done.local.why.strip().endswith("is up.")
+
+
+def test_uefi_goes_on_with_what_comes_after_the_network_in_its_boot_order() -> None:
+    with Lab(memory_mb=256, uefi=True) as lab:
+        controller = Controller(lab)
+        controller.luna("node", "change", "node001", "--local-boot")
+        controller.serve()
+        (node,) = lab.machines
+        node.start()
+        told = lab.events.wait(node.name, "booting from its own disk", BOOT_WITHIN_S)
+        # An entry that ends well would end in the firmware's menu (UEFI specification, section 3.1.1).
+        lab.events.wait(node.name, "BdsDxe: failed to start .*UEFI PXEv4", BOOT_WITHIN_S, after=told)
