@@ -20,10 +20,7 @@ class Recorded:
 
     def __init__(self, path: Path) -> None:
         lines = (line.split("|", 2) for line in path.read_text(errors="replace").splitlines())
-        self._rows: dict[str, tuple[str, str]] = {}
-        for oid, kind, value in lines:
-            # One recording has rows twice, and the simulator answers with the first.
-            self._rows.setdefault(oid, (kind, value))
+        self._rows = {oid: (kind, value) for oid, kind, value in lines}
         self.if_indexes = self.column(f"{BRIDGE}.1.4.1.2")
         self.statuses = {**self.column(f"{BRIDGE}.4.3.1.3"), **self.column(f"{BRIDGE}.7.1.2.2.1.3")}
         self.ports = {**self.column(f"{BRIDGE}.4.3.1.2"), **self.column(f"{BRIDGE}.7.1.2.2.1.2")}

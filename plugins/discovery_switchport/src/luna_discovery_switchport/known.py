@@ -53,15 +53,12 @@ class Known:
 
 
 def _sighting(place: Place, now: float) -> Sighting:
-    at_port = place.port is not None and not place.uplink
-    confidence = NO_PLACE if not at_port else PRESENT if place.entry.present else GONE
+    confidence = NO_PLACE if place.uplink or place.port is None else PRESENT if place.entry.present else GONE
     of_one = place.port if not place.uplink and not place.doubt else None
     return Sighting(
         mac=place.entry.mac,
         place=place.text,
         node=place.node,
-        switch=place.switch if at_port else None,
-        port=place.port.title if place.port and at_port else None,
         switch=place.switch if of_one else None,
         port=of_one.title if of_one else None,
         age_s=max(0.0, now - place.entry.last_seen),
