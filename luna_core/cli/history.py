@@ -60,14 +60,16 @@ def diff(luna: "Luna", changes: str | None, output: str) -> None:
 def undo(luna: "Luna", number: int | None, dry_run: bool) -> None:
     """Take change N back, or the newest; refused if one of its objects has changed since."""
     from luna_core.operations import history as operations
+    from luna_core.operations.images.versions import refuse_lost
 
     def number_of(work: "Work") -> int:
         return operations.last_number(work.transaction) if number is None else number
 
+    def attempt(work: "Work") -> None:
+        refuse_lost(luna.settings, operations.undo(work, chosen))
+
     chosen = luna.read(number_of)
-    undone: list[Difference] = luna.changes(
-        lambda work: operations.undo(work, chosen), f"undo {chosen}", dry_run=dry_run
-    )
+    undone: list[Difference] = luna.changes(attempt, f"undo {chosen}", dry_run=dry_run)
     show(undone, "table", nothing="Nothing would change." if dry_run else "Nothing changed.")
 
 

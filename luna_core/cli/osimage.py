@@ -74,17 +74,6 @@ def _fields(params: Mapping[str, Any], release: str | None) -> dict[str, Any]:
     return {**fields, "options": {**options, "release": release}} if release else fields
 
 
-@osimage.command()
-@name_argument("osimage")
-@click.argument("new")
-@pass_luna
-def rename(luna: "Luna", name: str, new: str) -> None:
-    """Give an image another name; its tree stays where it is, and its versions stay in force."""
-    from luna_core.operations.images.objects import rename_image
-
-    luna.change(lambda work: rename_image(work, name, new), f"osimage rename {name} {new}")
-
-
 def _clone() -> click.Command:
     from luna_core.cli.fields import field_options, given_fields
     from luna_core.model import OsImage

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from luna_core.errors import AlreadyExists, BadInput
-from luna_core.model import Cluster, StoredObject
+from luna_core.model import Cluster, ImageVersion, OsImage, StoredObject
 from luna_core.operations.forms import inward
 from luna_core.operations.work import Work
 
@@ -38,6 +38,11 @@ def rename(work: Work, model: type[T], name: str, new: str) -> T:
         refuse_taken(work, model, new)
     renamed = current.changed(name=new)
     work.put(renamed)
+    if isinstance(renamed, OsImage):
+        # Its versions are called after it, and a later image of the old name must find theirs free.
+        for version in work.users(renamed):
+            if isinstance(version, ImageVersion):
+                work.put(version.changed(name=f"{new}-{version.number}"))
     return renamed
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import subprocess
@@ -163,3 +164,17 @@ def test_sweep_waits_for_a_pack(two: Site, drop_in: Callable[[str], None], tmp_p
     (tmp_path / "go").open("w").close()
     assert packing.wait(60) == 0
     assert two.in_force() == 3
+
+
+def test_a_deleted_version_does_not_come_back_without_its_files(compute: Site) -> None:
+    compute.pack()
+    (compute.tree / "etc/motd").write_text("hello")
+    compute.pack()
+    compute.done("osimage version delete compute 1")
+    refused = compute("undo")
+    assert refused.status == 2
+    assert "image version compute-1 can't come back: its files were deleted with it" in refused.err
+    assert compute.versions() == [2]
+    compute.done("osimage version pin compute 2")
+    compute.done("undo")
+    assert not json.loads(compute.done("osimage version list compute -o json").out)[0]["pinned"]

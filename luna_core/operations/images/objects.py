@@ -1,4 +1,4 @@
-"""What renaming, cloning and deleting an osimage does beyond the object: its versions, their files and its tree."""
+"""What cloning and deleting an osimage does beyond the object: its versions, their files and its tree."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -27,13 +27,6 @@ class Deletion:
     versions: tuple[types.ImageVersion, ...]
     tree: Path | None
     kept_tree: Path | None
-
-
-def rename_image(work: Work, name: str, new: str) -> None:
-    """Give an osimage another name, and its versions with it; tree, files and whoever uses them stay as they are."""
-    image = objects.rename(work, OsImage, name, new)
-    for version in versions_of(work, image):
-        work.put(version.changed(name=f"{new}-{version.number}"))
 
 
 def clone_image(luna: Luna, name: str, new: str, fields: Mapping[str, Any], tell: Callable[[str], None]) -> Path | None:

@@ -1,6 +1,6 @@
 """The versions of osimages: listed, checked, put in force again, kept, deleted, and what crashes left of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from luna_core.errors import BadInput, InUse, LunaError
 from luna_core.image.versions import check_version, collect, load_version, remove_version
 from luna_core.model import ImageVersion, OsImage
 from luna_core.operations import Luna
+from luna_core.operations.history import ObjectChange
 from luna_core.operations.images.facts import get_version, shares_files, users_of, versions_of
 from luna_core.operations.images.locks import tree_lock, versions_lock
 from luna_core.operations.images.trees import clear_drafts
 from luna_core.operations.objects import change
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
+from luna_core.settings import MachineSettings
 from luna_core.types import SettingValue
 
 
@@ -163,6 +165,17 @@ def _delete(luna: Luna, name: str, number: int) -> None:
     luna.change(forget, f"osimage version delete {name} {number}")
     if not shared:
         remove_version(gone.directory)
+
+
+def refuse_lost(settings: MachineSettings, undone: Iterable[ObjectChange]) -> None:
+    """Raise BadInput if undoing would bring back versions whose files were deleted with them."""
+    versions = [change.before for change in undone if change.kind == ImageVersion.kind and change.before]
+    gone = [one["name"] for one in versions if not (settings.images_directory / one["manifest_sha256"]).is_dir()]
+    if gone:
+        raise BadInput(
+            f"undo: image version {', '.join(gone)} can't come back: its files were deleted with it. "
+            "'luna osimage pack' makes a version of the tree as it is now."
+        )
 
 
 def facts_of(work: Work, luna: Luna, values: Mapping[str, SettingValue], version: ImageVersion) -> types.ImageVersion:
