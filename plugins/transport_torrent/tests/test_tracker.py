@@ -69,6 +69,14 @@ def tracker() -> Tracker:
     return Tracker(lambda: frozenset({HASH}))
 
 
+def test_a_node_that_has_all_it_wants_counts_as_complete(tracker: Tracker) -> None:
+    """A version has shards for each kind of root, so that no node ever has all of it."""
+    answer = Client(tracker, 1).announce("&event=paused", left=100)
+    assert (answer[b"complete"], answer[b"incomplete"]) == (1, 0)
+    assert peers(answer) == set(), "it needs nobody"
+    assert ("10.0.0.1", 6881) in peers(Client(tracker, 2).announce())
+
+
 def test_a_node_learns_of_the_seeder_and_of_others_but_never_of_itself(tracker: Tracker) -> None:
     first, second = Client(tracker, 1), Client(tracker, 2, address="fd00::2")
     assert peers(first.announce()) == SEEDERS
@@ -139,7 +147,7 @@ def test_only_sessions_are_answered(tracker: Tracker) -> None:
         ("{h}{p}&port=1&left=x", "left"),
         ("{h}{p}&port=1&left=-5", "left"),
         ("{h}{p}&port=1&numwant=x", "numwant"),
-        ("{h}{p}&port=1&event=paused", "event"),
+        ("{h}{p}&port=1&event=dancing", "event"),
     ],
 )
 def test_what_is_wrong_is_said(tracker: Tracker, query: str, reason: str) -> None:

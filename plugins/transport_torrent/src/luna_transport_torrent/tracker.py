@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 SESSION_NODE = "luna.session_node"
 SessionNode = Callable[[str, str], Node | None]
 Answer = dict[bytes, bencode.Value]
-_EVENTS = (b"", b"started", b"completed", b"stopped")
+# BEP 3, and for a node that has all that it wants, but not all that there is, BEP 21.
+_PAUSED = b"paused"
+_EVENTS = (b"", b"started", b"completed", b"stopped", _PAUSED)
 
 
 class Refused(Exception):
@@ -122,14 +124,14 @@ class Tracker:
         if info_hash not in self._known():
             raise Refused("this is not a published version")
         if event not in _EVENTS:
-            raise Refused("event is none of started, completed and stopped")
+            raise Refused("event is none of started, completed, stopped and paused")
         peer = Peer(
             node=node.name,
             peer_id=query.hash("peer_id"),
             address=address,
             port=query.number("port", 1, 65535),
             place=node.switch or node.rack,
-            left=query.number("left", 0, 1 << 62, default=0),
+            left=0 if event == _PAUSED else query.number("left", 0, 1 << 62, default=0),
         )
         wanted = query.number("numwant", 0, 1 << 31, default=PEERS)
         with self._lock:
