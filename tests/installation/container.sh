@@ -62,7 +62,8 @@ case $stage in
         # Entered before the namespace is made, whose root it thereby becomes.
         (
             echo "$BASHPID" >"$group/cgroup.procs"
-            unshare --mount --pid --fork --kill-child --net --ipc --uts --cgroup "$0" --alone "${@:2}"
+            exec setpriv --pdeathsig KILL \
+                unshare --mount --pid --fork --kill-child --net --ipc --uts --cgroup "$0" --alone "${@:2}"
         )
         ;;
     --alone)
