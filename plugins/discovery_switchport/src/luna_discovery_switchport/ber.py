@@ -1,6 +1,6 @@
 """Messages of SNMP v1 and v2c (RFC 1157, RFC 3416) in BER (X.690), as far as tables of a switch need them.
 
-pysnmp needs 0.1 to 0.2 ms for a row, this 0.01 ms (docs/decisions/0014): 64 switches have 150,000 rows.
+pysnmp needs 0.1 to 0.2 ms for a row, this 0.01 ms (docs/decisions/0019): 64 switches have 150,000 rows.
 """
 
 from collections.abc import Iterator, Sequence

@@ -53,6 +53,7 @@ class UsmTalk:
         self.switch = switch
         self._user = _user(switch)
         self._engine = engine or snmp.SnmpEngine()
+        self._is_lent = engine is not None
         self._context = snmp.ContextData(contextName=switch.context.encode())
         self._target: Any = None
 
@@ -76,8 +77,9 @@ class UsmTalk:
         return ber.Response(0, int(status), [(tuple(bind[0]), _plain(bind[1])) for bind in binds])
 
     def close(self) -> None:
-        """Close the socket."""
-        self._engine.close_dispatcher()
+        """Close the socket, unless it is that of the whole switch."""
+        if not self._is_lent:
+            self._engine.close_dispatcher()
 
     async def _resolve(self) -> Any:
         address = self.switch.addresses[0]
