@@ -20,7 +20,7 @@ Luna = Callable[..., Outcome]
 PASSWORD = "s3cret-of-the-bmc"
 CLUSTER = (
     "cluster init --frontend-address 10.141.255.254",
-    "settings set power.timeout_s 0.3",
+    "settings set power.timeout_s 2",
     "network add cluster --network 10.141.0.0/16",
     "network add ipmi --network 10.148.0.0/16",
     "bmcsetup add default --driver fake --user admin --password @-",

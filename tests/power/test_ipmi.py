@@ -27,7 +27,7 @@ def bmcs(cluster: Luna, tmp_path: Path) -> Iterator[dict[str, SimulatedBmc]]:
         (f"bmcsetup change default --driver ipmi --options port={port} --password @-", "secret"),
         ("network add loopback --network 127.148.0.0/16", ""),
         ("group interface change compute BMC --network loopback", ""),
-        ("settings set power.timeout_s 3", ""),
+        ("settings set power.timeout_s 8", ""),
     ):
         done = cluster(line, secret)
         assert done.status == 0, f"{line}: {done.err}"

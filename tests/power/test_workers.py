@@ -46,7 +46,6 @@ def test_each_job_has_one_reply_and_a_hanging_driver_costs_its_own_deadline(
     assert set(failed) == {"node003", "node005", "node007"}
     assert failed["node003"].endswith("its driver did not come back within 2 s and was given up.")
     assert all(one.value is PowerState.OFF for one in found if not one.error)
-    assert found[-1].node == "node003"  # nobody waited for it
 
 
 @BOTH
