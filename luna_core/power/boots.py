@@ -12,6 +12,7 @@ from luna_core.errors import LunaError
 from luna_core.model import Node
 from luna_core.model.boot import BootSession
 from luna_core.operations import Luna
+from luna_core.operations.inherit import Lineages
 from luna_core.operations.work import Work
 from luna_core.power.actions import switch
 from luna_core.power.ask import Bmc, Call, Pace, Replies, Reply
@@ -19,6 +20,7 @@ from luna_core.power.calls import boot_from_network
 
 POLL_S = 1.0
 BOOT_PATIENCE = 18.0  # three questions in one
+WHAT_BOOTS = ("osimage", "image_version", "root", "local_boot")
 UP, FAILED = "up", "failed"
 POWERED = "powered on"
 Newest = Mapping[str, BootSession | None]
@@ -98,10 +100,16 @@ def _lacking(luna: Luna, bmcs: Sequence[Bmc]) -> dict[str, str]:
     values, versions = luna.cluster_settings(), luna.settings.images_directory
 
     def operation(work: Work) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
+        bootable: set[tuple[object, ...]] = set()
+        lineages = Lineages(work)
         for node in work.many(Node, [one.node_id for one in bmcs]):
+            # One node of each kind is enough, as long as all is well: a manifest takes a while to read.
+            kind = tuple(lineages.of(node.group).say(field, node).value for field in WHAT_BOOTS)
             try:
-                boot_facts(work, values, node, versions)
+                if kind not in bootable:
+                    boot_facts(work, values, node, versions)
+                    bootable.add(kind)
             except LunaError as error:
                 found[node.name] = str(error)
         return found

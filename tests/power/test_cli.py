@@ -12,6 +12,7 @@ import pytest
 
 from luna_core.cli.lpower import arranged
 from luna_core.testing.command_line import Outcome
+from luna_core.testing.fakes.bmc import FakePowerDriver
 from luna_core.types import BootDevice, PowerState
 
 Luna = Callable[..., Outcome]
@@ -181,6 +182,23 @@ def test_a_console_that_a_driver_lacks_is_a_sentence(cluster: Luna) -> None:
     assert cluster("power console node001").err == "luna: The FakePowerDriver has no console.\n"
     done = cluster("power console node[001-002]")
     assert (done.status, "which is 2 nodes" in done.err) == (2, True)
+
+
+def test_a_console_has_the_terminal_and_its_log_is_for_root_alone(
+    cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = ["sh", "-c", "echo hello from node001; exit 3"]
+    monkeypatch.setattr(FakePowerDriver, "console_command", lambda self, bmc: talk)
+    log = tmp_path / "console.log"
+    log.write_text("earlier\n")
+    log.chmod(0o600)
+    assert cluster(f"power console node001 --log {log}").status == 1
+    assert log.read_bytes() == b"earlier\nhello from node001\r\n"
+    other = tmp_path / "other.log"
+    talk[2] = "test -t 1 && echo fine"
+    assert cluster(f"power console node001 --log {other}").status == 0
+    assert (other.read_bytes(), other.stat().st_mode & 0o777) == (b"fine\r\n", 0o600)
+    assert cluster(f"power console node001 --log {tmp_path}/no/such").status == 1
 
 
 @pytest.mark.parametrize(
