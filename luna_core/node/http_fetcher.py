@@ -30,11 +30,6 @@ class Fetcher(fetcher.Fetcher):
         if damaged:
             raise damaged[0]
 
-    def leave(self) -> None:
-        """Nobody is given what was kept, so its memory is freed."""
-        for shard in self.delivery.taker.shards:
-            self.delivery.place(shard).unlink(missing_ok=True)
-
     def close(self) -> None:
         """The connections are closed by those who use them."""
 

@@ -44,8 +44,17 @@ def test_an_image_arrives_and_progress_is_reported(server: Any, make_job: MakeJo
     assert last["received_bytes"] == last["server_bytes"] == version.manifest.size_bytes
     assert said[-1] == f"done: 0 bytes from peers, {version.manifest.size_bytes} from the controller"
     assert len(server.shards_asked()) == len(version.manifest.shards)
-    # Nobody is given what is kept, so it only took memory.
-    assert not [path for path in job.work_directory.rglob("*") if path.is_file()]
+
+
+def test_what_was_fetched_is_there_for_the_next_attempt_if_a_later_phase_fails(
+    server: Any, make_job: MakeJob, tree: Path
+) -> None:
+    job = make_job(server.endpoint())
+    fetch(job)
+    server.asked.clear()
+    fetch(job)
+    assert not differences(tree, job.root)
+    assert server.shards_asked() == []
 
 
 def test_the_boot_server_is_told_once_when_unpacking_begins_and_the_download_ends(
