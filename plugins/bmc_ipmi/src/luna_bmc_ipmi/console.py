@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from luna_bmc_ipmi.connection import connected
+from luna_bmc_ipmi.connection import Connection, connected
 from luna_bmc_ipmi.escape import Keyboard
 from luna_bmc_ipmi.handover import take_over
 from luna_bmc_ipmi.session import sockets
@@ -46,7 +46,7 @@ def main() -> int:
 class Terminal:
     """Carries what is typed to the node and what it says to the terminal."""
 
-    def __init__(self, bmc: BmcTarget, connection: Any) -> None:
+    def __init__(self, bmc: BmcTarget, connection: Connection) -> None:
         self._bmc = bmc
         self._problem = ""
         self._keyboard = Keyboard()
