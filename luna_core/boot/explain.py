@@ -61,10 +61,14 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
         return f"{what}; {_installed(session, now)}"
     failed = next((event for event in reversed(session.events) if event.status == "failed"), None)
     if session.outcome == "failed" and failed:
-        return f"{what} and {_failed(session, failed, now)}"
+        goes_on = (
+            _silence(session, now) or f"It tries again by itself; 'ssh {session.address}' leads to its rescue system."
+        )
+        return f"{what} and {_failure(session, failed, now, goes_on)}"
     if not session.events:
         return f"{what} and got kernel and initramfs; {_loading(_passed_s(session.touched, now))}"
-    return f"{what} and {_running(session, now)}"
+    before = f"\nBefore, it {_failure(session, failed, now)}" if failed else ""
+    return f"{what} and {_running(session, now)}{before}"
 
 
 def is_silent(session: BootSession, at: datetime | None = None) -> bool:
@@ -84,15 +88,14 @@ def _installed(session: BootSession, now: datetime) -> str:
     )
 
 
-def _failed(session: BootSession, failed: BootEvent, now: datetime) -> str:
+def _failure(session: BootSession, failed: BootEvent, now: datetime, goes_on: str = "") -> str:
     times = sum(event.status == "failed" for event in session.events)
     again = f", the last of {times} failures" if times > 1 else ""
     ago = _duration(_passed_s(failed.time, now))
     said = f"failed in {failed.phase} with {_status(failed.exit_status)} {ago} ago{again}."
     lines = failed.log.strip().splitlines()[-LAST_LINES:]
     tail = "\nIts log ends:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
-    goes_on = _silence(session, now) or f"It tries again by itself; 'ssh {session.address}' leads to its rescue system."
-    return f"{said} {goes_on}{tail}\nWhat helps: {_advice(session, failed)}"
+    return f"{said} {goes_on}".rstrip() + f"{tail}\nWhat helps: {_advice(session, failed)}"
 
 
 def _advice(session: BootSession, failed: BootEvent) -> str:

@@ -128,3 +128,17 @@ def test_a_failure_comes_with_what_helps(
 ) -> None:
     boot = session(reports=[(phase, "failed", 2.0)], outcome="failed", log=log, exit_status=exit_status)
     assert said in explain(boot, after(boot, 9))
+
+
+def test_a_failure_is_not_forgotten_while_the_next_attempt_goes_on(session: MakeSession) -> None:
+    reports = [("postscript", "started", 1.0), ("postscript", "failed", 2.0)]
+    failed = session(reports=reports, outcome="failed", log="no licence\n", exit_status=9)
+    again = failed.events[-1].model_copy(update={"phase": "partscript", "status": "started", "log": ""})
+    boot = failed.changed(events=(*failed.events, again), outcome="booting")
+    first, *rest = explain(boot, after(boot, 9)).splitlines()
+    assert first.endswith("and is in partscript since 7 s; it was last heard of 7 s ago.")
+    assert rest[:3] == [
+        "Before, it failed in postscript with exit status 9 7 s ago.",
+        "Its log ends:",
+        "    no licence",
+    ]
