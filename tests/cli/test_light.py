@@ -53,7 +53,11 @@ def test_help_with_all_plugins_imports_nothing_else(state: Any, monkeypatch: pyt
     assert {name for name in loaded if name.partition(".")[0] not in allowed} == set()
 
 
-@pytest.mark.parametrize("words", ["node list", "node --help", "node list -o json", "node show node001 --explain"])
+@pytest.mark.parametrize("words", ["node list", "node list -o json", "node show node001 --explain"])
 def test_nodes_are_shown_without_the_model_and_plugins(cluster: Any, words: str) -> None:
     loaded = modules_after(*words.split())
     assert not loaded & {"pydantic", "luna_core.model", "luna_core.plugins", "pluggy", "ClusterShell", "yaml"}
+
+
+def test_a_group_s_help_names_plugins_verbs_without_the_model(state: Any) -> None:
+    assert not modules_after("node", "--help") & {"pydantic", "luna_core.model", "ClusterShell", "yaml"}
