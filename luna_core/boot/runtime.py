@@ -27,6 +27,8 @@ PYTHON_DIRECTORY = f"/{HOME}/python"
 # Loaded by name: libzstd by luna's client, libgcc_s by glibc when a thread ends.
 _LIBRARIES = ("libgcc_s.so.1", "libzstd.so.1")
 _LAYOUT_VERSION = "1"
+# Far more than one controller uses at a time, for others may be copying theirs to an initramfs meanwhile.
+KEPT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,15 @@ def build_runtime(cache: Path, files: Iterable[InitrdFile] = (), *, tls: bool = 
             root = Path(work, "root")
             _lay_out(root, parts)
             _publish(root, finished)
+            _forget_old(cache)
+    os.utime(finished)
     return finished
+
+
+def _forget_old(cache: Path) -> None:
+    made = [path for path in cache.iterdir() if not path.name.startswith(".")]
+    for old in sorted(made, key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _stage_sources(staged: Path, files: Iterable[InitrdFile]) -> None:

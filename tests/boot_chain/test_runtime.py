@@ -1,11 +1,12 @@
 """The node runtime runs where there is nothing else."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.boot.runtime import KEPT, PYTHON_DIRECTORY, build_runtime
 from luna_core.errors import CommandFailed, LunaError
 from luna_core.run import run
 from luna_core.types import InitrdFile
@@ -63,3 +64,15 @@ def test_the_same_inputs_are_built_once(tmp_path: Path) -> None:
     assert build_runtime(tmp_path) == first
     assert (first / "usr/bin/luna-python").stat().st_ino == made
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_those_not_used_for_longest_are_forgotten(tmp_path: Path) -> None:
+    old = [tmp_path / f"{number}" for number in range(KEPT + 1)]
+    for number, path in enumerate(old):
+        path.mkdir()
+        os.utime(path, (number, number))
+    made = build_runtime(tmp_path)
+    assert set(tmp_path.iterdir()) == {made, *old[2:]}
+    os.utime(made, (0, 0))
+    assert build_runtime(tmp_path) == made
+    assert made.stat().st_mtime > KEPT, "used now"
