@@ -126,6 +126,11 @@ def demonstrate(
         f"Of {(result.peer_bytes + result.server_bytes) / 1e6:.0f} MB that the nodes fetched, "
         f"{result.from_peers:.0%} came from other nodes and {result.server_bytes / 1e6:.0f} MB from the controller."
     )
-    # Of two nodes' bytes the controller has to send half.
-    if quarter and len(names) > 2 and result.from_peers <= 0.5:
-        raise LunaError("Not even half of the image came from other nodes.")
+    if quarter:
+        check(result, len(names))
+
+
+def check(result: Shares, nodes: int) -> None:
+    """Raise LunaError unless more than half came from other nodes; of two nodes' bytes the controller must send half."""
+    if nodes > 2 and result.from_peers <= 0.5:
+        raise LunaError(f"Only {result.from_peers:.0%} of the image's bytes came from other nodes.")
