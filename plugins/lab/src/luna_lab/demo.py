@@ -131,6 +131,6 @@ def demonstrate(
 
 
 def check(result: Shares, nodes: int) -> None:
-    """Raise LunaError unless more than half came from other nodes; of two nodes' bytes the controller must send half."""
+    """Raise LunaError unless most came from other nodes; of what two nodes need the controller must send half."""
     if nodes > 2 and result.from_peers <= 0.5:
         raise LunaError(f"Only {result.from_peers:.0%} of the image's bytes came from other nodes.")
