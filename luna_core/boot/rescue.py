@@ -1,6 +1,6 @@
 """Service mode for a machine without a name: an image's initramfs, which installs nothing and is given no session."""
 
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from luna_core.boot.facts import PROFILE, BootFacts, Offers
 from luna_core.boot.identify import BOOT_INTERFACE
 from luna_core.errors import BadInput
 from luna_core.image.versions import load_version
-from luna_core.model import OsImage
+from luna_core.model import Network, OsImage
 from luna_core.operations.images.facts import find_version
 from luna_core.operations.inherit import the_cluster
 from luna_core.operations.resolve import Resolver
@@ -28,11 +28,11 @@ def rescue_facts(work: Work, machine: types.Machine, versions: Path) -> BootFact
         if (version := find_version(work, image, image.latest)) is not None:
             directory = versions / version.manifest_sha256
             return BootFacts(
-                node=_node(machine, resolver.cluster()),
+                node=_node(machine, resolver.cluster(), _here(work, resolver, ip_address(machine.address))),
                 image=resolver.image(image),
                 version=resolver.image_version(version, directory),
                 manifest=load_version(directory),
-                profile={**dict.fromkeys(PROFILE), "boot_address": "dhcp", "service": True},
+                profile={**dict.fromkeys(PROFILE), "service": True},
                 index=0,
                 count=1,
             )
@@ -49,9 +49,19 @@ def rescue_script(hooks: "Hooks", facts: BootFacts, url: str) -> str:
     return scripts.boot_script(url, facts, offers, "")
 
 
-def _node(machine: types.Machine, cluster: types.Cluster) -> types.Node:
+def _here(work: Work, resolver: Resolver, address: types.IPAddress) -> types.InterfaceAddress:
+    """The address that iPXE was leased, for not every image has a DHCP client."""
+    for network in work.all(Network):
+        if subnet := network.subnet_of(address):
+            interface = ip_interface(f"{address}/{subnet.network.prefixlen}")
+            return types.InterfaceAddress(
+                network=resolver.network(network.id), address=interface, gateway=subnet.gateway
+            )
+    raise BadInput(f"{address} is in no network that luna knows.")
+
+
+def _node(machine: types.Machine, cluster: types.Cluster, here: types.InterfaceAddress) -> types.Node:
     if not machine.macs:
         raise BadInput("The machine sent no valid MAC.")
-    here = types.InterfaceAddress(network=types.Network(name="", domain=""), address=ip_interface(machine.address))
-    interface = types.Interface(name=BOOT_INTERFACE, mac=machine.macs[0], addresses=(here,), dhcp=True)
+    interface = types.Interface(name=BOOT_INTERFACE, mac=machine.macs[0], addresses=(here,))
     return types.Node(id="", name=machine.macs[0].replace(":", "-"), cluster=cluster, group="", interfaces=(interface,))

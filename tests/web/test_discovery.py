@@ -271,6 +271,7 @@ class TestMenu:
         assert status == 200
         assert "luna.service=1" in script
         assert f"luna.mac={STRANGE}" in script
+        assert "luna.ip=127.0.0.1/16" in script
         assert "luna.session= " in script
         assert "root=" not in script
 
