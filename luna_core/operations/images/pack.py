@@ -17,6 +17,7 @@ from luna_core.node.manifest import Package
 from luna_core.operations import Luna
 from luna_core.operations.images.facts import distro_of, find_version, image_facts, kernel_of, versions_of
 from luna_core.operations.images.initramfs import initramfs_of
+from luna_core.operations.images.lease import lease
 from luna_core.operations.images.locks import tree_lock, versions_lock
 from luna_core.operations.images.versions import retire_held
 from luna_core.operations.work import Work
@@ -55,7 +56,8 @@ def pack_image(luna: Luna, name: str, progress: Progress, *, fresh: bool = False
     distro = distro_of(luna, image)
     if not image.path.is_dir():
         raise BadInput(f"osimage {name}: path: {image.path} is no directory; 'luna osimage build {name}' makes one.")
-    with tree_lock(luna.settings, name, image.path, "packing"):
+    held = tree_lock(luna.settings, name, image.path, "packing")
+    with held, lease(luna, image.id, name, f"packing osimage {name}"):
         progress(0, 0, "preparing the tree")
         luna.hooks.luna_image_configure(image, image.path)
         initramfs = initramfs_of(luna, image, distro, progress, fresh=fresh)
