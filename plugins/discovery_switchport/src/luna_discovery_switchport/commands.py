@@ -137,7 +137,7 @@ def _port_rows(places: Places, switch: str) -> Iterator[Mapping[str, Any]]:
                 "description": port.description,
                 "alias": port.alias,
                 "nodes": sorted(board.nodes.get(port.if_index, [])),
-                "macs": len(board.macs.get(port.if_index, ())),
+                "macs": len(board.snapshot.macs.get(port.if_index, ())),
                 "uplink": bool(places.uplink(switch, port)),
                 "why": _port_why(places, switch, port),
             }

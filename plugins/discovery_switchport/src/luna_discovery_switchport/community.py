@@ -41,7 +41,8 @@ class CommunityTalk:
                 continue
             except OSError as error:
                 where = f"{self.switch.addresses[0]} port {self.switch.snmp_port}"
-                raise SnmpError(f"switch {self.switch.name}: {where}: {error.strerror or error}.") from error
+                why = f"{error.strerror or error}; is its SNMP agent running?"
+                raise SnmpError(f"switch {self.switch.name}: {where} can't be asked: {why}") from error
         raise silent(self.switch)
 
     def close(self) -> None:

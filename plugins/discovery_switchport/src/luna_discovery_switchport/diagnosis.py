@@ -49,7 +49,7 @@ def _steps(snapshot: Snapshot, cabling: Cabling) -> Iterator[Step]:
     else:
         yield Step("failed", "ports", "It doesn't say which port a bridge port is (dot1dBasePortIfIndex).")
     if snapshot.tables:
-        yield Step("ok", "forwarding", f"{len(board.by_mac)} MACs from {' and '.join(snapshot.tables)}.")
+        yield Step("ok", "forwarding", f"{len(snapshot.by_mac)} MACs from {' and '.join(snapshot.tables)}.")
     else:
         yield Step("failed", "forwarding", "It tells of no MAC: neither BRIDGE-MIB nor Q-BRIDGE-MIB has a row.")
     holes = {one.bridge_port for one in snapshot.entries if one.if_index is None}

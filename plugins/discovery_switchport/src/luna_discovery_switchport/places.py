@@ -69,23 +69,6 @@ class Board:
         given = self._cabling.uplinks.get(self.snapshot.switch, ())
         return frozenset(port.if_index for text in given for port in self.names.find(text).ports)
 
-    @cached_property
-    def by_mac(self) -> Mapping[str, list[Entry]]:
-        """What was learned, by MAC."""
-        found: dict[str, list[Entry]] = {}
-        for one in self.snapshot.entries:
-            found.setdefault(one.mac, []).append(one)
-        return found
-
-    @cached_property
-    def macs(self) -> Mapping[int, set[str]]:
-        """The MACs that are seen at each ifIndex."""
-        found: dict[int, set[str]] = {}
-        for one in self.snapshot.entries:
-            if one.if_index is not None and one.present:
-                found.setdefault(one.if_index, set()).add(one.mac)
-        return found
-
 
 class Places:
     """All switches together: one is an uplink's end where another's MAC is seen."""
@@ -99,7 +82,7 @@ class Places:
     def of(self, mac: str) -> Iterator[Place]:
         """Every place where a MAC was seen."""
         for name, board in self.boards.items():
-            for entry in board.by_mac.get(mac, ()):
+            for entry in board.snapshot.by_mac.get(mac, ()):
                 yield self.place(name, entry)
 
     def place(self, switch: str, entry: Entry) -> Place:
@@ -118,7 +101,7 @@ class Places:
     def uplink(self, switch: str, port: Port) -> str:
         """Why a port leads to more than one machine; empty if it doesn't, as far as anything tells."""
         board = self.boards[switch]
-        macs = board.macs.get(port.if_index, set())
+        macs = board.snapshot.macs.get(port.if_index, set())
         if port.if_index in board.uplinks:
             return "it is configured as an uplink"
         if port.leads_to:

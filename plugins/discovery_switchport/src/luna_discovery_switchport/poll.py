@@ -87,8 +87,9 @@ async def _neighbours(reading: Reading, ports: Mapping[int, Port], root_port: in
         leads[index] = "a switch is behind it (CDP)"
     if bridges := tables.lldp_bridges(await reading.column(tables.LLDP_CAPABILITIES)):
         names = tables.texts(await reading.column(tables.LLDP_LOCAL_PORT))
+        known = PortNames(ports.values())
         for number in bridges:
-            leads |= dict.fromkeys(_of_lldp(number, names, ports), "a bridge is behind it (LLDP)")
+            leads |= dict.fromkeys(_of_lldp(number, names, known), "a bridge is behind it (LLDP)")
     if root := reading.if_indexes.get(root_port):
         leads[root] = "it leads to the root of the spanning tree"
     for port, lag in tables.numbers(await reading.column(tables.LAG_OF_PORT)).items():
@@ -103,14 +104,10 @@ async def _neighbours(reading: Reading, ports: Mapping[int, Port], root_port: in
     return leads
 
 
-def _of_lldp(number: int, names: Mapping[int, str], ports: Mapping[int, Port]) -> Iterator[int]:
-    """The ifIndex of a local port of LLDP, whose number is anything: its name tells, else what the number may be."""
-    match = PortNames(ports.values()).find(names.get(number) or str(number))
-    found = match.ports or PortNames(ports.values()).find(str(number)).ports
-    if found:
-        yield from (one.if_index for one in found)
-    elif number in ports:
-        yield number
+def _of_lldp(number: int, names: Mapping[int, str], ports: PortNames) -> Iterator[int]:
+    """The ifIndexes of a local port of LLDP, whose number may be either number of a port: its name goes before."""
+    found = ports.find(names.get(number) or str(number)).ports or ports.find(str(number)).ports
+    yield from (one.if_index for one in found)
 
 
 def _aged(reading: Reading, now: float) -> Iterator[Entry]:

@@ -3,8 +3,9 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,23 @@ class Snapshot:
     own_macs: frozenset[str] = frozenset()
     ports: tuple[Port, ...] = ()
     entries: tuple[Entry, ...] = ()
+
+    @cached_property
+    def by_mac(self) -> Mapping[str, list[Entry]]:
+        """What was learned, by MAC."""
+        found: dict[str, list[Entry]] = {}
+        for one in self.entries:
+            found.setdefault(one.mac, []).append(one)
+        return found
+
+    @cached_property
+    def macs(self) -> Mapping[int, set[str]]:
+        """The MACs that are seen at each ifIndex."""
+        found: dict[int, set[str]] = {}
+        for one in self.entries:
+            if one.if_index is not None and one.present:
+                found.setdefault(one.if_index, set()).add(one.mac)
+        return found
 
     def failed(self, error: str) -> "Snapshot":
         """The same knowledge after an attempt that gave none."""
