@@ -78,6 +78,16 @@ def given_fields(params: Mapping[str, Any], current: Mapping[str, Any] | None = 
     return fields
 
 
+def merged_maps(current: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields; of one that holds keys and values, those keys change that were given, and `KEY=` goes."""
+    return {
+        name: {key: text for key, text in {**current.get(name, {}), **value}.items() if text}
+        if isinstance(value, dict)
+        else value
+        for name, value in given.items()
+    }
+
+
 def _option(name: str, field: FieldInfo) -> Option:
     shape = _shape(field.annotation, tuple(field.metadata))
     attributes: dict[str, Any] = {"help": field.description, "metavar": _metavar(shape)}

@@ -123,11 +123,12 @@ def _add(kind: Kind) -> click.Command:
 
 def _change(kind: Kind) -> click.Command:
     from luna_core.cli.differences import report
-    from luna_core.cli.fields import field_options, given_fields
+    from luna_core.cli.fields import field_options, given_fields, merged_maps
     from luna_core.operations import objects
 
     def change_fields(work: "Work", name: str, fields: Fields, extra: Fields) -> None:
-        objects.change(work, kind.model, name, {**fields, **kind.special(work, name, extra)})
+        merged = merged_maps(work.get(kind.model, name).body(), fields)
+        objects.change(work, kind.model, name, {**merged, **kind.special(work, name, extra)})
         kind.then(work, name, extra)
 
     @click.command()

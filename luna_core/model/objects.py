@@ -103,7 +103,7 @@ class OsImage(StoredObject):
     private_files: tuple[str, ...] = Field(
         (), description="Patterns of files that only nodes in a boot session get; -PATTERN: not for its mode alone."
     )
-    options: dict[Word, Text] = Field({}, description="What the distribution driver needs, as KEY=VALUE.")
+    options: dict[Word, Text] = Field({}, description="What the distribution driver needs, as KEY=VALUE; KEY= takes it away.")
     latest: int = Field(0, ge=0, description="Number of the version in force; 0 before the first pack.")
 
 
@@ -136,9 +136,9 @@ class BmcSetup(StoredObject):
     user_id: int = Field(4, ge=1, le=63, description="IPMI user slot that luna sets up.")
     lan_channel: int = Field(1, ge=0, le=15, description="IPMI LAN channel.")
     management_channel: int = Field(1, ge=0, le=15, description="IPMI channel of the user's privileges.")
-    unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
     setup: bool = Field(True, description="Set the BMCs of nodes up so while they are installed.")
-    options: dict[Word, Text] = Field({}, description="What the BMC driver needs, as KEY=VALUE.")
+    unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
+    options: dict[Word, Text] = Field({}, description="What the BMC driver needs, as KEY=VALUE; KEY= takes it away.")
 
 
 class Group(StoredObject, Profile, Tagged):

@@ -84,6 +84,10 @@ def test_options_of_drivers_are_keys_and_values(cluster: Luna) -> None:
     cluster("osimage", "change", "compute", "--option", "release=trixie", "--option", "mirror=http://a/?b=c")
     shown = cluster("osimage", "show", "compute", "-o", "json").json
     assert shown["options"] == {"release": "trixie", "mirror": "http://a/?b=c"}
+    cluster("osimage change compute --option release=bookworm --option mirror= --option locale=C")
+    assert cluster("osimage show compute -o json").json["options"] == {"release": "bookworm", "locale": "C"}
+    cluster("osimage change compute --unset options")
+    assert cluster("osimage show compute -o json").json.get("options", {}) == {}
     assert cluster("osimage", "change", "compute", "--option", "release").status == 2
 
 
