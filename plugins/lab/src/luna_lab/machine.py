@@ -1,7 +1,9 @@
 """One virtual machine: how QEMU is started, and its serial console."""
 
+import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ _FIRMWARE = (
     ("/usr/share/OVMF", "OVMF_CODE.fd", "OVMF_VARS.fd"),
     ("/usr/share/edk2/ovmf", "OVMF_CODE.fd", "OVMF_VARS.fd"),
 )
+BOOT_NETWORK, BOOT_DISK = "network", "disk"
+_CONTROL_WITHIN_S = 10.0
 _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc|[\x00-\x08\x0b-\x1f]")
 
 
@@ -39,7 +43,10 @@ class MachinePlan:
 
 
 class Machine:
-    """A virtual machine of a lab. Its serial console is a source of events, under its name, and a file."""
+    """A virtual machine of a lab. Its serial console is a source of events, under its name, and a file.
+
+    `boot_once` is what its next start tries first, BOOT_NETWORK (as always) or BOOT_DISK.
+    """
 
     def __init__(self, plan: MachinePlan, namespace: Namespace, directory: Path, events: Events) -> None:
         self.plan = plan
@@ -49,6 +56,9 @@ class Machine:
         self._directory = directory
         self._events = events
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader = threading.Thread()
+        self._control = directory / f"{plan.name}.qmp"
+        self.boot_once: str | None = None
 
     @property
     def running(self) -> bool:
@@ -60,16 +70,43 @@ class Machine:
         if self.running:
             return
         firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
-        command = [*_command(self.plan), *firmware, *self._disk(), *extra]
+        disk_first, self.boot_once = self.boot_once == BOOT_DISK, None
+        control = ["-qmp", f"unix:{self._control},server=on,wait=off"]
+        command = [*_command(self.plan, 3 if disk_first else 1), *firmware, *self._disk(), *control, *extra]
         self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
-        self._events.add(self.name, "the machine starts")
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self.say("the machine starts")
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
     def stop(self) -> None:
-        """Pull the plug; returns when QEMU is gone."""
+        """Pull the plug; returns when QEMU is gone and all that it said is an event."""
         if self._process:
             self._process.kill()
             self._process.wait()
+            self._reader.join()
+
+    def reset(self) -> None:
+        """Start it anew if it runs, as the reset button does."""
+        if self.running:
+            self.stop()
+            self.start()
+
+    def press_power_button(self) -> None:
+        """Let ACPI ask its system to shut down; one that doesn't listen, such as a firmware, runs on."""
+        if self.running:
+            with socket.socket(socket.AF_UNIX) as control:
+                control.settimeout(_CONTROL_WITHIN_S)
+                control.connect(str(self._control))
+                lines = control.makefile()
+                # QEMU Machine Protocol: a greeting, and an answer to each command.
+                for command in ("qmp_capabilities", "system_powerdown"):
+                    lines.readline()
+                    control.sendall(json.dumps({"execute": command}).encode())
+                lines.readline()
+
+    def say(self, text: str) -> None:
+        """Add an event that comes from outside of the machine."""
+        self._events.add(self.name, text)
 
     def _disk(self) -> list[str]:
         """What it holds stays when the machine is stopped, and goes with the lab."""
@@ -93,7 +130,7 @@ class Machine:
         self._events.add(self.name, ENDED)
 
 
-def _command(plan: MachinePlan) -> list[str]:
+def _command(plan: MachinePlan, network_place: int) -> list[str]:
     # graphics=off makes SeaBIOS and iPXE talk on the serial port; OVMF does so anyway. Without KVM one virtual CPU is
     # as fast as two, and the oldest CPU model the fastest.
     option_rom = ",romfile=" if plan.uefi else ""
@@ -104,7 +141,7 @@ def _command(plan: MachinePlan) -> list[str]:
         # A machine that found no boot server asks again, as on a rack with a server that is late.
         *("-boot", "reboot-timeout=5000"),
         *("-netdev", f"tap,id=n0,ifname=tap{plan.number},script=no,downscript=no"),
-        *("-device", f"virtio-net-pci,netdev=n0,mac={plan.mac},bootindex=1{option_rom}"),
+        *("-device", f"virtio-net-pci,netdev=n0,mac={plan.mac},bootindex={network_place}{option_rom}"),
     ]
 
 

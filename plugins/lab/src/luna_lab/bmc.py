@@ -1,0 +1,47 @@
+"""BMCs: OpenIPMI's ipmi_sim, which speaks IPMI 2.0 over RMCP+ with cipher suite 3 (ipmi_sim(1), ipmi_lan(5))."""
+
+import os
+from ipaddress import IPv4Address
+from pathlib import Path
+
+PORT = 623
+USER = "admin"
+_LAN = """\
+name "{name}"
+set_working_mc 0x20
+  startlan 1
+    addr {address} {port}
+    priv_limit admin
+    allowed_auths_admin md5
+    guid a123456789abcdefa123456789abcdef
+  endlan
+  user 2 true "{user}" "{password}" admin 10 md5
+  chassis_control "{chassis}"
+"""
+# A controller with an event log. A mistake in here makes ipmi_sim run without a socket, and say nothing.
+_EMULATION = """\
+mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+"""
+
+
+def write(directory: Path, address: IPv4Address, password: str, chassis: str) -> list[str | Path]:
+    """Write the files of a BMC into a new directory, and return the command that runs it.
+
+    `chassis` is the shell command that it starts to switch its machine.
+    """
+    directory.mkdir(mode=0o700)
+    lan, emulation = directory / "lan.conf", directory / "commands"
+    text = _LAN.format(name=directory.name, address=address, port=PORT, user=USER, password=password, chassis=chassis)
+    write_private(lan, text)
+    emulation.write_text(_EMULATION)
+    # Nothing typed in, and nothing kept.
+    return ["ipmi_sim", "-c", lan, "-f", emulation, "-s", directory / "state", "-n", "-p"]
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner can ever read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

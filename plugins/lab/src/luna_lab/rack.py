@@ -1,0 +1,82 @@
+"""What stands around a lab's machines: a BMC for each and a switch, on the network `ipmi`."""
+
+import secrets
+import subprocess
+import time
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+from types import TracebackType
+
+from luna_core.errors import LunaError
+from luna_core.run import run
+from luna_lab import bmc, switch
+from luna_lab.chassis import ChassisRoom
+from luna_lab.lab import Lab
+
+NETWORK = IPv4Network("10.148.0.0/16")
+SWITCH = IPv4Address("10.148.255.1")
+READY_WITHIN_S = 120.0
+_LOOK_EVERY_S = 0.2
+
+
+class Rack:
+    """BMCs and a switch for a lab that is up; a context manager within the lab's own.
+
+    `password` is that of the BMCs' user `bmc.USER`, `community` the switch's; both are made up for each lab.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.password = secrets.token_urlsafe(10)
+        self.community = secrets.token_urlsafe(12)
+        self._room = ChassisRoom(lab.directory, lab.machines)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Rack":
+        self._room.__enter__()
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        self._room.__exit__(kind, error, trace)
+
+    def bmc_address(self, number: int) -> IPv4Address:
+        """The address of the BMC of the machine of that number."""
+        return NETWORK.network_address + number
+
+    def _start(self) -> None:
+        namespace = self.lab.namespace
+        addresses = [self.bmc_address(machine.plan.number) for machine in self.lab.machines]
+        # On the loopback interface, so that the bridge has nothing but the machines and its uplink.
+        lines = [f"address add {address} dev lo" for address in (*addresses, SWITCH)]
+        run(namespace.command("ip", "-batch", "-"), stdin="\n".join([*lines, *switch.UPLINK_LINKS]))
+        for machine, address in zip(self.lab.machines, addresses, strict=True):
+            name = f"{machine.name}.bmc"
+            files = bmc.write(self.lab.directory / name, address, self.password, self._room.command(machine.name))
+            self._processes[name] = self.lab.spawn(name, *files)
+        for name, command in switch.commands(self.lab.directory, SWITCH, self.community).items():
+            self._processes[name] = self.lab.spawn(name, *command)
+        self._wait_for([*(f"{address}:{bmc.PORT}" for address in addresses), f"{SWITCH}:{switch.PORT}"])
+
+    def _wait_for(self, sockets: Sequence[str]) -> None:
+        """Until all of these UDP sockets are there. Raises LunaError with what a program said that has ended."""
+        until_s = time.monotonic() + READY_WITHIN_S
+        while True:
+            there = {line.split()[3] for line in run(self.lab.namespace.command("ss", "-Hlun")).splitlines()}
+            if there.issuperset(sockets):
+                return
+            ended = [name for name, process in self._processes.items() if process.poll() is not None]
+            if ended or time.monotonic() > until_s:
+                missing = ", ".join(sorted(set(sockets) - there))
+                said = "\n".join((self.lab.directory / f"{name}.log").read_text(errors="replace") for name in ended)
+                raise LunaError(f"Nothing listens on {missing}; ended: {', '.join(ended) or 'nothing'}.\n{said}")
+            time.sleep(_LOOK_EVERY_S)
