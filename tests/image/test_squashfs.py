@@ -27,7 +27,8 @@ def layers(tmp_path: Path) -> Iterator[Path]:
     yield path
     for mounted in (root, path / "lower", path):
         if mounted.is_mount():
-            subprocess.run(["umount", mounted], check=True)
+            # The loop device lets go of its file a moment after it was unmounted.
+            subprocess.run(["umount", "--lazy", mounted], check=True)
 
 
 def mounted(version: Packed, layers: Path) -> Path:
