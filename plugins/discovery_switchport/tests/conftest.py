@@ -2,10 +2,12 @@
 
 import bz2
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
@@ -59,7 +61,7 @@ def recording(
     path = directory / "data" / f"{name}.snmprec"
     path.parent.mkdir()
     path.write_bytes(b"".join(line + b"\n" for line in lines.values()))
-    port = 20000 + os.getpid() % 10000
+    port = free_port()
     with Simulator(directory, port):
         yield path, switch(name, port)
 
@@ -67,19 +69,24 @@ def recording(
 @pytest.fixture
 def simulate(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Call it with recordings by name (community or context) to get the port of a simulator; options go to snmpsim."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
 
         def start(recordings: dict[str, str], *options: str) -> int:
             (tmp_path / "data").mkdir()
             for name, text in recordings.items():
                 (tmp_path / "data" / f"{name}.snmprec").write_text(text)
-            port = 31000 + os.getpid() % 1000
+            port = free_port()
             stack.enter_context(Simulator(tmp_path, port, *options))
             return port
 
         yield start
+
+
+def free_port() -> int:
+    """A UDP port of this machine that nobody has."""
+    with socket.socket(type=socket.SOCK_DGRAM) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 class Simulator:
