@@ -103,7 +103,7 @@ class OsImage(StoredObject):
     private_files: tuple[str, ...] = Field(
         (), description="Patterns of files that only nodes in a boot session get; -PATTERN: not for its mode alone."
     )
-    options: dict[Word, Text] = Field({}, description="What the distribution driver needs, as KEY=VALUE; KEY= takes it away.")
+    options: dict[Word, Text] = Field({}, description="What the distribution needs, as KEY=VALUE; KEY= takes it away.")
     latest: int = Field(0, ge=0, description="Number of the version in force; 0 before the first pack.")
 
 
