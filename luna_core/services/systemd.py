@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
 
 def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -12,6 +13,7 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
         return
     # A leading @ stands for the abstract namespace's zero byte.
     name = f"\0{address[1:]}" if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+    # A manager that no longer listens is no reason to stop what runs.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection, suppress(OSError):
         connection.connect(name)
         connection.sendall(state.encode())

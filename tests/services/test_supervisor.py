@@ -207,4 +207,5 @@ def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:
         manager.bind(f"\0{address[1:]}" if abstract else address)
         notify("READY=1", {"NOTIFY_SOCKET": address})
         assert manager.recv(100) == b"READY=1"
+    notify("STOPPING=1", {"NOTIFY_SOCKET": address})  # nobody listens any more, and nothing happens
     notify("READY=1", {})
