@@ -123,6 +123,14 @@ class Distro(ABC):
         """
         return ()
 
+    def chroot_files(self, root: Path) -> Sequence[NodeFile]:
+        r"""Files that lie over the tree's own while somebody works in it, so that no daemon starts on the controller.
+
+        Example:
+            return [NodeFile(path="/usr/sbin/policy-rc.d", content="#!/bin/sh\nexit 101\n", mode=0o755)]
+        """
+        return ()
+
     def boot_loader_script(self, node: Node, root: Path) -> str:
         """A shell script that installs the boot loader on a node with disks; it runs in the new root.
 

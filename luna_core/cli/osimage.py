@@ -9,6 +9,7 @@ import click
 from luna_core.cli.context import dry_run_option, output_option, pass_luna
 from luna_core.cli.kinds import osimage
 from luna_core.cli.objects import name_argument
+from luna_core.cli.osimage_chroot import chroot
 from luna_core.cli.osimage_pack import megabytes, pack
 from luna_core.cli.osimage_version import version
 from luna_core.cli.output import emit_one
@@ -19,6 +20,7 @@ from luna_core.errors import BadInput
 if TYPE_CHECKING:
     from luna_core.operations import Luna
 
+osimage.add_command(chroot)
 osimage.add_command(pack)
 osimage.add_command(version)
 

@@ -32,7 +32,7 @@ class Luna:
 
     def __init__(self, settings: MachineSettings, *, who: str = "", why: str = "") -> None:
         self.settings = settings
-        self.who = who or _administrator()
+        self.who = who or administrator()
         self.why = why
 
     def __enter__(self) -> Self:
@@ -173,7 +173,8 @@ def connect(settings: MachineSettings | None = None, *, who: str = "", why: str 
     return Luna(settings or machine_settings(), who=who, why=why)
 
 
-def _administrator() -> str:
+def administrator() -> str:
+    """Who is at work on this machine, also behind sudo."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):

@@ -71,7 +71,7 @@ def import_tree(luna: Luna, name: str, fields: Mapping[str, Any], source: str, t
     return Made(path=image.path, is_new=is_new)
 
 
-def _lock(luna: Luna, image: types.Image, doing: str) -> AbstractContextManager[None]:
+def _lock(luna: Luna, image: types.Image, doing: str) -> AbstractContextManager[int]:
     return tree_lock(luna.settings, image.name, image.path, doing)
 
 

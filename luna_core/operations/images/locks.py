@@ -3,39 +3,59 @@
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from luna_core.errors import Conflict
+from luna_core.operations.session import administrator
 from luna_core.settings import MachineSettings
 
 
-def tree_lock(settings: MachineSettings, image: str, tree: Path, doing: str) -> AbstractContextManager[None]:
-    """Hold a tree, whichever osimages name it, while `doing` something with it. Raises Conflict that says who does."""
+def tree_lock(settings: MachineSettings, image: str, tree: Path, doing: str) -> AbstractContextManager[int]:
+    """Hold a tree, whichever osimages name it, while `doing` something with it. Raises Conflict that says who does.
+
+    Gives the lock's descriptor: a process that has it holds the tree as well, until it ends.
+    """
     name = hashlib.sha256(os.fsencode(tree.resolve())).hexdigest()[:16]
     return _held(settings, f"tree-{name}", f"osimage {image}: {tree}", f"{doing} osimage {image}")
 
 
-def versions_lock(settings: MachineSettings, doing: str) -> AbstractContextManager[None]:
+def versions_lock(settings: MachineSettings, doing: str) -> AbstractContextManager[int]:
     """Hold the image versions from before one is made until it is in force. Raises Conflict that says who does."""
     return _held(settings, "versions", f"The image versions in {settings.images_directory}", doing)
 
 
 @contextmanager
-def _held(settings: MachineSettings, name: str, what: str, doing: str) -> Iterator[None]:
+def _held(settings: MachineSettings, name: str, what: str, doing: str) -> Iterator[int]:
     """The kernel drops the lock with its holder, so a crash leaves none; what the file says is for people."""
     directory = settings.state_directory / "locks"
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / name).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read() or "another process"
-            raise Conflict(f"{what} can't be used now: {holder}. Try again when that is done.") from None
+        _take(file, what)
         file.truncate(0)
-        file.write(f"process {os.getpid()} is {doing}")
+        since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        file.write(f"process {os.getpid()} is {doing}, for {administrator()} since {since}")
         file.flush()
-        yield
+        yield file.fileno()
         file.truncate(0)
+
+
+def _take(file: TextIO, what: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read() or "another process"
+        if not _has_ended(holder):
+            raise Conflict(f"{what} can't be used now: {holder}. Try again when that is done.") from None
+        # It was killed, and what it had started is just ending.
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _has_ended(holder: str) -> bool:
+    found = re.match(r"process (\d+) ", holder)
+    return found is not None and not Path("/proc", found[1]).exists()

@@ -71,6 +71,10 @@ class Debian(Distro):
         """What a running machine has that an image must not."""
         return ("/var/log/*", "/var/lib/systemd/*", "/etc/systemd/network/*-luna*", "/etc/fstab", "/swapfile")
 
+    def chroot_files(self, root: Path) -> Sequence[NodeFile]:
+        """What invoke-rc.d(8) asks before it starts a daemon; 101: it may not."""
+        return [NodeFile(path="/usr/sbin/policy-rc.d", content="#!/bin/sh\nexit 101\n", mode=0o755)]
+
     def boot_loader_script(self, node: Node, root: Path) -> str:
         """GRUB, if the tree has it."""
         return grub.install_script(node, root)
