@@ -24,6 +24,7 @@ from luna_core.types import BmcTarget
 
 USER, PASSWORD = "operator", "s3cret-of-the-bmc"
 SYSTEM = "/redfish/v1/Systems/1"
+SESSIONS = "/redfish/v1/SessionService/Sessions"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 # The emulator's machines take 1 to 11 s for everything; the shortest of these is long enough to see a difference.
 EMULATOR = "import random; random.randint = min; from sushy_tools.emulator.main import main; main()"
@@ -38,12 +39,17 @@ class FakeBmc:
         self.special: dict[tuple[str, str], Handle] = {}
         self.seen: list[tuple[str, str, dict[str, str], Any]] = []
         self.certificate = certificate
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.basic = True
+        self.server: Any = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
+        self.server.handle_error = lambda request, address: None
+        self.server.ended = threading.Event()
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def target(self, **options: str) -> BmcTarget:
@@ -64,6 +70,11 @@ class FakeBmc:
     def answer(self, method: str, path: str, status: int, body: Any = None, **headers: str) -> None:
         """Have one request answered in this way."""
         self.special[method, path] = lambda handler: reply(handler, status, body, headers)
+
+    def end(self) -> None:
+        self.server.ended.set()
+        self.server.shutdown()
+        self.server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         bmc = self
@@ -88,21 +99,28 @@ class FakeBmc:
         return Handler
 
     def _usual(self, handler: BaseHTTPRequestHandler, body: Any) -> None:
-        right = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        known = handler.headers.get("Authorization") == right or handler.headers.get("X-Auth-Token") == "token"
-        found = self.resources.get(handler.path)
-        if not known and handler.path != "/redfish/v1/":
-            reply(handler, 401, {}, {"WWW-Authenticate": 'Basic realm="bmc"'})
+        if handler.path == SESSIONS and body == {"UserName": USER, "Password": PASSWORD}:
+            reply(handler, 201, {}, {"X-Auth-Token": "token", "Location": f"https://bmc.example{SESSIONS}/7"})
+        elif handler.path != "/redfish/v1/" and not self._knows(handler):
+            reply(handler, 401, {}, {"WWW-Authenticate": 'Basic realm="bmc"'} if self.basic else {})
         elif handler.command == "GET":
+            found = self.resources.get(handler.path)
             reply(handler, 200 if found else 404, found or {})
-        elif handler.command == "PATCH" and found:
+        else:
+            self._change(handler.path, body or {})
+            reply(handler, 204)
+
+    def _knows(self, handler: BaseHTTPRequestHandler) -> bool:
+        right = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        basic = self.basic and handler.headers.get("Authorization") == right
+        return basic or handler.headers.get("X-Auth-Token") == "token"
+
+    def _change(self, path: str, body: dict[str, Any]) -> None:
+        if path == RESET and body["ResetType"] in ("On", "ForceOff"):
+            self.resources[SYSTEM]["PowerState"] = body["ResetType"].removeprefix("Force")
+        elif found := self.resources.get(path):
             for name, value in body.items():
                 found[name] = {**found[name], **value} if isinstance(value, dict) else value
-            reply(handler, 204)
-        else:
-            if handler.path == RESET and body["ResetType"] in ("On", "ForceOff"):
-                self.resources[SYSTEM]["PowerState"] = body["ResetType"].removeprefix("Force")
-            reply(handler, 204)
 
 
 def reply(
@@ -146,7 +164,7 @@ def fake(certificate: Path) -> Iterator[FakeBmc]:
         "/redfish/v1/": {
             "RedfishVersion": "1.15.0",
             "Systems": link("/redfish/v1/Systems"),
-            "Links": {"Sessions": link("/redfish/v1/SessionService/Sessions")},
+            "Links": {"Sessions": link(SESSIONS)},
         },
         "/redfish/v1/Systems": {"Members": [link(SYSTEM)]},
         SYSTEM: {
@@ -159,8 +177,7 @@ def fake(certificate: Path) -> Iterator[FakeBmc]:
         "/redfish/v1/Chassis/1": link("/redfish/v1/Chassis/1"),
     }
     yield bmc
-    bmc.server.shutdown()
-    bmc.server.server_close()
+    bmc.end()
 
 
 @pytest.fixture
@@ -168,8 +185,7 @@ def plain_fake() -> Iterator[FakeBmc]:
     """A web server without TLS, and without Redfish."""
     bmc = FakeBmc(None)
     yield bmc
-    bmc.server.shutdown()
-    bmc.server.server_close()
+    bmc.end()
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def options_of(bmc: BmcTarget) -> Options:
 
 def bad_option(bmc: BmcTarget, name: str, given: str, accepted: str) -> BadInput:
     """The error for an option that has the value `given`."""
-    where = f"the bmcsetup of node {bmc.node}: options.{name}"
+    where = f"The bmcsetup of node {bmc.node}: options.{name}"
     return BadInput(f"{where}: {given!r} was given; accepted is {accepted}.")
 
 

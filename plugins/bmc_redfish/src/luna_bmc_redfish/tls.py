@@ -10,12 +10,21 @@ from luna_core.errors import LunaError
 from luna_core.types import BmcTarget
 
 
-def secured(bmc: BmcTarget, options: Options, plain: socket.socket) -> ssl.SSLSocket:
-    """TLS on a connected socket, each step within its timeout.
+def context_for(bmc: BmcTarget, options: Options) -> ssl.SSLContext:
+    """What OpenSSL is to look at. Raises LunaError if the authorities' certificates can't be read."""
+    if options.insecure or options.fingerprints:
+        return _unchecked()
+    try:
+        return ssl.create_default_context(cafile=options.ca)
+    except OSError as error:
+        raise LunaError(f"The bmcsetup of node {bmc.node}: options.ca: {options.ca} can't be read: {error}.") from error
+
+
+def secured(bmc: BmcTarget, options: Options, context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
+    """TLS on a connected socket, within its timeout.
 
     Raises SSLCertVerificationError if no authority vouches for the certificate, LunaError for what else is wrong.
     """
-    context = _context(bmc, options)
     try:
         secure = context.wrap_socket(plain, server_hostname=options.certificate_name)
     except ssl.SSLCertVerificationError:
@@ -41,15 +50,6 @@ def untrusted(bmc: BmcTarget, why: str, plain: socket.socket) -> LunaError:
 
 def _fingerprint(secure: ssl.SSLSocket) -> str:
     return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
-
-
-def _context(bmc: BmcTarget, options: Options) -> ssl.SSLContext:
-    if options.insecure or options.fingerprints:
-        return _unchecked()
-    try:
-        return ssl.create_default_context(cafile=options.ca)
-    except OSError as error:
-        raise LunaError(f"The bmcsetup of node {bmc.node}: options.ca: {options.ca} can't be read: {error}.") from error
 
 
 def _unchecked() -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException, HTTPMessage
 from luna_bmc_redfish.options import Options
 from luna_bmc_redfish.sentences import problem
 from luna_bmc_redfish.timed import TimedSocket
-from luna_bmc_redfish.tls import secured, untrusted
+from luna_bmc_redfish.tls import context_for, secured, untrusted
 from luna_core.types import BmcTarget
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
@@ -68,6 +68,8 @@ class Wire:
             raise problem(self._bmc, f"does not speak HTTP as it should: {type(error).__name__}") from error
         if len(content) > LARGEST_BODY_BYTES:
             raise problem(self._bmc, f"gives more than {LARGEST_BODY_BYTES >> 20} MiB as one answer")
+        if answer.length:
+            raise problem(self._bmc, "ended the connection in the middle of an answer")
         return Response(status=answer.status, headers=answer.headers, body=content)
 
 
@@ -76,17 +78,18 @@ class _Http(HTTPConnection):
         super().__init__(str(bmc.address), options.port)
         self._bmc = bmc
         self._options = options
+        self._context = context_for(bmc, options) if options.scheme == "https" else None
         self.deadline = 0.0
         self._timed: TimedSocket | None = None
 
     def connect(self) -> None:
         self._timed = None
         plain = self._tcp()
-        if self._options.scheme == "http":
+        if self._context is None:
             self._use(plain)
             return
         try:
-            self._use(secured(self._bmc, self._options, plain))
+            self._use(secured(self._bmc, self._options, self._context, plain))
         except ssl.SSLCertVerificationError as error:
             raise untrusted(self._bmc, error.verify_message, self._tcp()) from error
 
