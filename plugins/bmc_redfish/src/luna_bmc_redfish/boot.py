@@ -66,13 +66,11 @@ def _write(service: Service, system: Resource, wanted: dict[str, str], current_m
 
 
 def _check(service: Service, boot: Resource, wanted: dict[str, str]) -> None:
-    kept = {name: text(boot, name) for name in wanted}
-    # Whether once or always isn't compared: sushy-tools knows only always, and says so whatever it was told.
-    lost = [name for name in (TARGET, MODE) if name in wanted and kept[name] not in (wanted[name], "")]
     if wanted[ENABLED] == "Disabled":
-        lost = []
-    elif kept[ENABLED] == "Disabled":
-        lost = [ENABLED]
+        return
+    lost = [name for name in (TARGET, MODE) if name in wanted and text(boot, name) not in (wanted[name], "")]
+    # Whether once or always isn't compared: sushy-tools knows only always, and says so whatever it was told.
+    lost += [ENABLED] if text(boot, ENABLED) == "Disabled" else []
     if lost:
-        found = ", ".join(f"{name} is {kept[name]}, not {wanted[name]}" for name in lost)
+        found = ", ".join(f"{name} is {text(boot, name)}, not {wanted[name]}" for name in lost)
         raise problem(service.bmc, f"accepted what to boot from, but did not keep it: {found}")

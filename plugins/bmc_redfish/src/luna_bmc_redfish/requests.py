@@ -9,6 +9,7 @@ from luna_bmc_redfish.options import PORTS, Options
 from luna_bmc_redfish.resources import Resource, record
 from luna_bmc_redfish.sentences import messages, problem
 from luna_bmc_redfish.wire import Response, Wire
+from luna_core.errors import LunaError
 from luna_core.types import BmcTarget
 
 # One operation is several requests; luna ends a driver that takes six time-outs, and then there is no sentence.
@@ -58,7 +59,12 @@ class Requests:
         kind = {} if body is None else {"Content-Type": "application/json"}
         every = {"Accept": "application/json", "OData-Version": "4.0", **kind, **headers}
         while True:
-            response = self._wire.ask(method, path, every, content, deadline)
+            try:
+                response = self._wire.ask(method, path, every, content, deadline)
+            except LunaError:
+                # Where the operation's end cut the request off, that is what is wrong.
+                self.left_s()
+                raise
             pause_s = _wanted_pause_s(response)
             if not pause_s or time.monotonic() + pause_s >= deadline:
                 return response
