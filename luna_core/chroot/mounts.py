@@ -7,12 +7,12 @@ read-only. That keeps accidents away, not an attacker: root can leave a chroot.
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from luna_core.chroot.paths import resolve
 from luna_core.chroot.plan import Overlaid, Plan
-from luna_core.errors import BadInput
+from luna_core.errors import BadInput, CommandFailed
 from luna_core.run import run
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
@@ -112,6 +112,8 @@ def _mount(place: Path, *words: str | Path) -> None:
 
 
 def _take_away(place: Path) -> None:
-    run(["umount", "--lazy", place])
+    # Whoever was inside may have unmounted it.
+    with suppress(CommandFailed):
+        run(["umount", "--lazy", place])
     if _is_placeholder(place):
         place.unlink()

@@ -96,7 +96,8 @@ def test_killed_in_the_middle_of_an_installation_the_next_one_finishes_it(
     mounts = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     assert not [place for place in mounts if place.is_relative_to(tree)]
     assert (tree / "first").is_dir()
-    assert not (tree / "started").exists(), "a daemon was started on the controller"
+    assert "policy-rc.d denied execution of start" in inside("sh", "-c", "invoke-rc.d slow start 2>&1")
+    assert not (tree / "started").exists()
     assert not (tree / "usr/sbin/policy-rc.d").exists()
 
 
