@@ -1,5 +1,6 @@
-"""Two machines without anything on them become nodes of a real controller: PXE, BitTorrent, switch_root, ssh."""
+"""Two machines that are off and unknown become nodes of a real controller: IPMI, switch ports, BitTorrent, ssh."""
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from luna_lab.controller import Controller
 from luna_lab.demo import Shares, boot_all, boots, prove, shares
 from luna_lab.lab import Lab
 from luna_lab.quarter import Quarter
+from luna_lab.rack import Rack
 from luna_lab.tree import debian_tree
 
 NODES = ["node001", "node002"]
@@ -33,17 +35,24 @@ class Booted:
     lab: Lab
     controller: Controller
     shares: Shares
+    macs_before: dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
 def booted() -> Iterator[Booted]:
-    with Lab(nodes=len(NODES), memory_mb=1024) as lab:
-        controller = Controller(lab)
+    with Lab(nodes=len(NODES), memory_mb=1024) as lab, Rack(lab) as rack:
+        controller = Controller(lab, rack)
         controller.serve()
+        before = macs(controller)
+        assert not any(machine.running for machine in lab.machines)
         quarter = Quarter(lab.namespace, len(NODES))
         boot_all(controller, lab.machines, BOOT_WITHIN_S, quarter.see)
         assert quarter.rate_bits_s, "the controller's link was never limited"
-        yield Booted(lab, controller, shares(controller, NODES))
+        yield Booted(lab, controller, shares(controller, NODES), before)
+
+
+def macs(controller: Controller) -> dict[str, list[str]]:
+    return {row["name"]: row["macs"] for row in json.loads(controller.luna("node", "list", "-o", "json"))}
 
 
 pytestmark = pytest.mark.timeout(2400)
@@ -57,6 +66,15 @@ def test_each_node_is_itself_and_runs_without_failed_units(booted: Booted) -> No
         addresses = booted.lab.on_node(machine, "ip -brief address; networkctl --no-legend list")
         assert str(machine.plan.address) in addresses
         assert "configured" in addresses, "systemd-networkd must have taken the network over from the initramfs"
+
+
+def test_bmcs_powered_the_nodes_and_switch_ports_named_them(booted: Booted) -> None:
+    assert booted.macs_before == {name: [] for name in NODES}
+    for machine in booted.lab.machines:
+        assert "its BMC is told: power 1" in {event.text for event in booted.lab.events.of(machine.name)}
+    assert macs(booted.controller) == {machine.name: [machine.plan.mac] for machine in booted.lab.machines}
+    power = json.loads(booted.controller.luna("power", "status", ",".join(NODES), "-o", "json"))
+    assert [(row["power"], row["bmc"]) for row in power] == [("on", "10.148.0.1"), ("on", "10.148.0.2")]
 
 
 def test_nodes_fetch_nearly_all_that_they_can_from_each_other_while_the_controller_sends_a_quarter_of_what_they_take(
@@ -107,6 +125,18 @@ def test_the_waterfall_shows_every_boot(booted: Booted, tmp_path: Path) -> None:
 
 def test_why_says_that_a_node_is_up(booted: Booted) -> None:
     assert booted.controller.luna("why", "node001").strip().endswith("is up.")
+
+
+def test_machines_behind_the_uplink_are_no_node_even_if_one_belongs_there(booted: Booted) -> None:
+    booted.controller.luna("node", "add", "node003", "--group", "compute", "--switch", "sw01", "--ports", "uplink")
+    places = json.loads(booted.controller.luna("switch", "macs", "-o", "json"))
+    expected = {("tap1", "node001"), ("tap2", "node002"), ("uplink", None)}
+    assert {(row["port"], row["node"]) for row in places} == expected
+
+
+def test_a_node_shuts_down_when_its_bmc_asks_for_it(booted: Booted) -> None:
+    booted.controller.luna("power", "soft", "node002", "--wait", "--timeout", "900")
+    assert [machine.running for machine in booted.lab.machines] == [True, False]
 
 
 def _lines(listing: str) -> list[str]:

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from luna_core.errors import CommandFailed
+from luna_core.errors import CommandFailed, LunaError
 from luna_core.run import run
 from luna_lab import state
+from luna_lab.lab import Lab
 from luna_lab.rack import SWITCH, Rack
 
 SAID_WITHIN_S = 300.0
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.timeout(900)
 IF_NAME, BASE_PORT, FORWARDING = ".1.3.6.1.2.1.31.1.1.1.1", ".1.3.6.1.2.1.17.1.4.1.2", ".1.3.6.1.2.1.17.4.3.1"
 HOLDER = """
 import signal, sys
+from luna_lab.lab import Lab
 from luna_lab.lab import Lab
 from luna_lab.rack import Rack
 with Lab(nodes=1, memory_mb=64, name="test-rack") as lab, Rack(lab) as rack:
@@ -138,6 +141,18 @@ def test_the_switch_answers_only_to_its_community(rack: Rack) -> None:
             )
         )
     assert walk(rack, BASE_PORT, rack.community).keys() == {"1", "2", "3"}
+
+
+def test_a_bmc_without_a_socket_is_named_and_nothing_is_left_running(
+    luna_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ipmi_sim is when it doesn't understand its commands."""
+    monkeypatch.setattr("luna_lab.bmc._EMULATION", "nonsense\n")
+    monkeypatch.setattr("luna_lab.rack.READY_WITHIN_S", 3.0)
+    lab = luna_lab()
+    with pytest.raises(LunaError, match=r"Nothing listens on 10\.148\.0\.1:623"), Rack(lab):
+        pass
+    assert run(["ip", "netns", "pids", lab.namespace.name]) == ""
 
 
 def test_a_killed_holder_leaves_no_bmc_no_switch_and_no_machine() -> None:

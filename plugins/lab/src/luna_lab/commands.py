@@ -19,6 +19,7 @@ from luna_lab.events import Event
 if TYPE_CHECKING:
     from luna_lab.controller import Controller
     from luna_lab.lab import Lab
+    from luna_lab.rack import Rack
 
 _name_option = click.option("--lab", "name", metavar="NAME", help="Which lab, where there are several.")
 
@@ -56,23 +57,32 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--bare", is_flag=True, help="Without a controller: machines that find nobody to boot from.")
 @click.option("-v", "--verbose", is_flag=True, help="Show everything that the machines say on their consoles.")
 def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
-    """Make a lab with a controller, power its machines on, and hold it until Ctrl-C or 'luna lab down'."""
+    """Make a lab with a controller, a switch and machines that are off, and hold it until Ctrl-C or 'luna lab down'.
+
+    The controller knows no machine's MAC: 'luna boot' powers nodes on by their BMCs, and their switch ports name them.
+    With --bare there are machines only, and they are on.
+    """
     from luna_lab.lab import Lab
+    from luna_lab.rack import Rack
 
     def show(event: Event) -> None:
-        if verbose or event.text.startswith(("luna:", "the machine")):
+        if verbose or event.text.startswith(("luna:", "the machine", "its BMC")):
             click.echo(f"{event.at_s:7.1f} {event.source} {event.text}")
 
     with _until_signal() as ended, Lab(**options, listener=show) as made:
         click.echo(f"lab {made.name}: 'ip netns exec {made.namespace.name} COMMAND' runs a command on its controller")
-        if not bare:
-            controller = _controller(made, transport)
+        if bare:
+            for machine in made.machines:
+                machine.start()
+            ended.wait()
+            return
+        with Rack(made) as rack:
+            controller = _controller(made, rack, transport)
             controller.serve()
-            words = " ".join(f"{name}={value}" for name, value in controller.environment.items())
-            click.echo(f"luna knows it with: {words}")
-        for machine in made.machines:
-            machine.start()
-        ended.wait()
+            words = [f"{name}={value}" for name, value in controller.environment.items()]
+            luna = " ".join(map(str, made.namespace.command("env", *words, "luna")))
+            click.echo(f"Its nodes are off. This boots them: {luna} boot {','.join(rack.names)}")
+            ended.wait()
 
 
 @lab.command()
@@ -83,22 +93,25 @@ def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
 def demo(transport: str, timeout_s: float, quarter: bool, svg: Path | None, **options: Any) -> None:
     """Boot a virtual cluster from nothing, prove ssh on every node, show where time and bytes went, and clean up.
 
+    Its machines are off and nobody knows their MACs: BMCs power them on, and the ports of a switch name them.
+
     With --quarter it fails unless more than half of the image's bytes came from other nodes, if there are three nodes.
     """
     from luna_lab.demo import demonstrate
     from luna_lab.lab import Lab
+    from luna_lab.rack import Rack
 
-    with Lab(**options) as made:
+    with Lab(**options) as made, Rack(made) as rack:
         click.echo(f"lab {made.name}: preparing the image; the first time that takes some minutes")
-        controller = _controller(made, transport)
+        controller = _controller(made, rack, transport)
         controller.serve()
         demonstrate(made, controller, timeout_s, quarter=quarter, picture=svg)
 
 
-def _controller(made: "Lab", transport: str) -> "Controller":
+def _controller(made: "Lab", rack: "Rack", transport: str) -> "Controller":
     from luna_lab.controller import Controller
 
-    return Controller(made, disabled_plugins=["torrent"] if transport == "http" else [])
+    return Controller(made, rack, disabled_plugins=["torrent"] if transport == "http" else [])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from luna_core.errors import LunaError
 from luna_core.run import run
 from luna_lab import ssh
 from luna_lab.lab import CONTROLLER, CONTROLLER_IPV6, Lab
+from luna_lab.rack import Rack
 from luna_lab.tree import CACHE, debian_tree
 
 IMAGE = "compute"
@@ -30,10 +31,21 @@ _COMMAND = Path(sys.executable).with_name("luna")
 
 
 class Controller:
-    """Luna in a lab. Made with a prepared state directory of its own; `serve` starts it."""
+    """Luna in a lab. Made with a prepared state directory of its own; `serve` starts it.
 
-    def __init__(self, lab: Lab, *, disabled_plugins: Sequence[str] = (), dracut_modules: str = "") -> None:
+    With a rack it knows the nodes by their switch ports and powers them by their BMCs; without, it knows their MACs.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        rack: Rack | None = None,
+        *,
+        disabled_plugins: Sequence[str] = (),
+        dracut_modules: str = "",
+    ) -> None:
         self.lab = lab
+        self.rack = rack
         self.state = lab.directory / "controller"
         self._disabled = ",".join(disabled_plugins)
         prepared = prepare(dracut_modules)
@@ -75,6 +87,10 @@ class Controller:
         self._server.wait()
 
     def _add_nodes(self) -> None:
+        if self.rack:
+            for words, stdin in self.rack.registration(GROUP):
+                self.luna(*words, stdin=stdin)
+            return
         plans = [machine.plan for machine in self.lab.machines]
         for plan in plans:
             self.luna("node", "add", plan.name, "--group", GROUP, "--mac", plan.mac)

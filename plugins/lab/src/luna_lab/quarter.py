@@ -7,30 +7,35 @@ import click
 
 from luna_lab.namespace import Namespace
 
-_REPORTS = 3
+_REPORTS_PER_NODE = 3
 _LEAST_BITS_S = 1_000_000
 
 
 class Quarter:
-    """Measures what the first nodes that fetch take while nothing holds them up, and then limits the controller's link.
+    """Measures what nodes take while nothing but each other holds them up, and then limits the controller's link.
 
-    Everything that the controller sends from then on is limited; kernel and initramfs usually went before.
+    It waits for a report of every node, since they share this machine's processors; but not until those that are ahead
+    have the whole image. Everything that the controller sends from then on is limited; kernel and initramfs usually
+    went before.
     """
 
     def __init__(self, namespace: Namespace, nodes: int) -> None:
         self._namespace = namespace
         self._nodes = nodes
-        self._rates: dict[tuple[str, int], int] = {}
+        self._reports: set[tuple[str, int]] = set()
+        self._newest: dict[str, int] = {}
         self.rate_bits_s = 0
 
     def see(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Take note of the rows of `luna boot watch`; each report of a node covers two seconds."""
+        if self.rate_bits_s:
+            return
         for name, row in rows.items():
-            if row["rate_bytes_s"] and not self.rate_bits_s:
-                received = (row["peer_bytes"] or 0) + (row["server_bytes"] or 0)
-                self._rates[name, received] = row["rate_bytes_s"]
-        if len(self._rates) >= _REPORTS and not self.rate_bits_s:
-            self._limit(sum(self._rates.values()) // len(self._rates) * 8)
+            if row["rate_bytes_s"]:
+                self._reports.add((name, (row["peer_bytes"] or 0) + (row["server_bytes"] or 0)))
+                self._newest[name] = row["rate_bytes_s"]
+        if len(self._newest) == self._nodes or len(self._reports) >= _REPORTS_PER_NODE * self._nodes:
+            self._limit(sum(self._newest.values()) // len(self._newest) * 8)
 
     def _limit(self, node_bits_s: int) -> None:
         needed = node_bits_s * self._nodes

@@ -3,7 +3,7 @@
 import secrets
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from types import TracebackType
 
@@ -29,6 +29,7 @@ class Rack:
         self.lab = lab
         self.password = secrets.token_urlsafe(10)
         self.community = secrets.token_urlsafe(12)
+        self.names = [machine.name for machine in lab.machines]
         self._room = ChassisRoom(lab.directory, lab.machines)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -52,6 +53,21 @@ class Rack:
     def bmc_address(self, number: int) -> IPv4Address:
         """The address of the BMC of the machine of that number."""
         return NETWORK.network_address + number
+
+    def registration(self, group: str) -> Iterator[tuple[Sequence[str], str | None]]:
+        """The luna commands that make a controller know BMCs, switch and nodes, whose MACs nobody tells it.
+
+        With each comes what it reads from its standard input.
+        """
+        yield ["network", "add", "ipmi", "--network", str(NETWORK)], None
+        yield ["bmcsetup", "add", "default", "--user", bmc.USER, "--password", "@-"], self.password
+        yield ["group", "change", group, "--bmcsetup", "default"], None
+        yield ["group", "interface", "add", group, "BMC", "--network", "ipmi"], None
+        # Port numbers are those that a bridge counts, as on the front of a switch.
+        known = ("--address", str(SWITCH), "--community", "@-", "--port-numbers", "bridge")
+        yield ["switch", "add", "sw01", *known], self.community
+        cabling = ("--switch", "sw01", "--ports", f"1-{len(self.names)}")
+        yield ["node", "add", ",".join(self.names), "--group", group, *cabling], None
 
     def _start(self) -> None:
         namespace = self.lab.namespace
