@@ -68,7 +68,7 @@ def test_a_machine_that_does_not_go_off_is_not_switched_on(fake: Any, monkeypatc
     monkeypatch.setattr("luna_bmc_redfish.requests.TIMEOUTS_OF_AN_OPERATION", 0.6)
     action = fake.resources[SYSTEM]["Actions"][RESET]
     action.update({ALLOWED: ["On", "ForceOff"], "target": f"{SYSTEM}/ignores"})
-    with pytest.raises(LunaError, match="it is still on; it stays that way|answers so slowly"):
+    with pytest.raises(LunaError, match=r"it is still on; it stays that way|answers so slowly"):
         did(fake, PowerAction.CYCLE)
     assert [body["ResetType"] for _, body in fake.asked("POST")] == ["ForceOff"]
 
