@@ -65,10 +65,10 @@ def test_without_a_power_cycle_it_is_off_and_on_again(fake: Any) -> None:
 
 
 def test_a_machine_that_does_not_go_off_is_not_switched_on(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("luna_bmc_redfish.requests.TIMEOUTS_OF_AN_OPERATION", 0.6)
+    monkeypatch.setattr("luna_bmc_redfish.requests.TIMEOUTS_OF_AN_OPERATION", 1.3)
     action = fake.resources[SYSTEM]["Actions"][RESET]
     action.update({ALLOWED: ["On", "ForceOff"], "target": f"{SYSTEM}/ignores"})
-    with pytest.raises(LunaError, match=r"it is still on; it stays that way|answers so slowly"):
+    with pytest.raises(LunaError, match="and it is still on"):
         did(fake, PowerAction.CYCLE)
     assert [body["ResetType"] for _, body in fake.asked("POST")] == ["ForceOff"]
 

@@ -90,6 +90,7 @@ def _allowed(service: Service, system: Resource) -> list[str]:
 
 def _wait_until_off(service: Service, system: Resource) -> None:
     while text(service.get(text(system, "@odata.id")), "PowerState") != "Off":
-        if service.left_s() < 2 * _POLL_S:
+        # Time for switching it on again is kept back.
+        if service.left_s() < service.bmc.timeout_s + _POLL_S:
             raise problem(service.bmc, "was told to switch the machine off, and it is still on; it stays that way")
         time.sleep(_POLL_S)

@@ -3,11 +3,16 @@
 import hashlib
 import socket
 import ssl
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
 
 from luna_bmc_redfish.options import Options
 from luna_bmc_redfish.sentences import problem
 from luna_core.errors import LunaError
 from luna_core.types import BmcTarget
+
+_READING = Lock()
 
 
 def context_for(bmc: BmcTarget, options: Options) -> ssl.SSLContext:
@@ -15,7 +20,9 @@ def context_for(bmc: BmcTarget, options: Options) -> ssl.SSLContext:
     if options.insecure or options.fingerprints:
         return _unchecked()
     try:
-        return ssl.create_default_context(cafile=options.ca)
+        changed_ns = options.ca.stat().st_mtime_ns if options.ca else 0
+        with _READING:
+            return _verifying(options.ca, changed_ns)
     except OSError as error:
         raise LunaError(f"The bmcsetup of node {bmc.node}: options.ca: {options.ca} can't be read: {error}.") from error
 
@@ -50,6 +57,12 @@ def untrusted(bmc: BmcTarget, why: str, plain: socket.socket) -> LunaError:
 
 def _fingerprint(secure: ssl.SSLSocket) -> str:
     return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _verifying(ca: Path | None, changed_ns: int) -> ssl.SSLContext:
+    """Reading a system's authorities takes 0.1 s, which hundreds of BMCs share; `changed_ns` makes it a new one."""
+    return ssl.create_default_context(cafile=ca)
 
 
 def _unchecked() -> ssl.SSLContext:
