@@ -36,8 +36,9 @@ def main(words: Sequence[str]) -> int:
             with mounted(plan):
                 return serve(control, *start(control, plan), plan.release)
         except (LunaError, OSError) as error:
-            control.send(json.dumps({"error": str(error), "status": 1}).encode())
-            return 1
+            status = error.exit_status if isinstance(error, LunaError) else 1
+            control.send(json.dumps({"error": str(error), "status": status}).encode())
+            return status
 
 
 if __name__ == "__main__":

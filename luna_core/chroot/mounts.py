@@ -7,7 +7,7 @@ read-only. That keeps accidents away, not an attacker: root can leave a chroot.
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from luna_core.chroot.paths import resolve
@@ -32,32 +32,34 @@ def mounted(plan: Plan) -> Iterator[None]:
     if plan.read_only:
         _mount(root, "-o", "remount,bind,ro")
     _system(root, read_only=plan.read_only)
-    overlaid = [_overlay(root, file, read_only=plan.read_only) for file in plan.files]
     for source, target in plan.binds:
         _mount(_existing(root, target), "--rbind", source)
-    try:
+    with ExitStack() as afterwards:
+        for file in plan.files:
+            place = resolve(root, file.path)
+            if not plan.read_only or place.is_relative_to(resolve(root, "run")):
+                _make_place(place)
+                afterwards.callback(_take_away, place)
+            if place.exists():
+                _overlay(place, file, resolve(root, "run/luna-overlaid"))
         yield
-    finally:
-        for place in overlaid:
-            if place and not plan.read_only:
-                _take_away(place)
 
 
 def _system(root: Path, *, read_only: bool) -> None:
-    for name in ("proc", "sys", "dev", "run", *(("tmp", "var/tmp") if read_only else ())):
-        if not read_only:
+    scratch = ("tmp", "var/tmp") if read_only else ()
+    if not read_only:
+        for name in ("proc", "sys", "dev", "run"):
             resolve(root, name).mkdir(exist_ok=True)
-        _existing(root, name)
-    _mount(root / "proc", "-t", "proc", "-o", _SHIELDED, "proc")
-    _mount(root / "proc/sys", "--bind", "-o", "ro", root / "proc/sys")
-    _mount(root / "sys", "-t", "sysfs", "-o", f"ro,{_SHIELDED}", "sysfs")
-    _devices(root / "dev")
-    _temporary(root / "run", 0o755)
-    for name in ("tmp", "var/tmp") if read_only else ():
-        _temporary(resolve(root, name), 0o1777)
-    _temporary(root / "dev/shm", 0o1777)
-    (root / "run/lock").mkdir()
-    (root / "run/lock").chmod(0o1777)
+    proc, sys, dev, run_, *temporary = (_existing(root, name) for name in ("proc", "sys", "dev", "run", *scratch))
+    _mount(proc, "-t", "proc", "-o", _SHIELDED, "proc")
+    _mount(proc / "sys", "--bind", "-o", "ro", proc / "sys")
+    _mount(sys, "-t", "sysfs", "-o", f"ro,{_SHIELDED}", "sysfs")
+    _devices(dev)
+    _temporary(run_, 0o755)
+    (run_ / "lock").mkdir()
+    (run_ / "lock").chmod(0o1777)
+    for place in (dev / "shm", *temporary):
+        _temporary(place, 0o1777)
 
 
 def _devices(place: Path) -> None:
@@ -77,27 +79,23 @@ def _temporary(place: Path, mode: int) -> None:
     _mount(place, "-t", "tmpfs", "-o", f"nosuid,mode={mode:o}", "tmpfs")
 
 
-def _overlay(root: Path, file: Overlaid, *, read_only: bool) -> Path | None:
-    """Mount a file over the tree's own; gives the place if it holds nothing else. A read-only tree may lack it."""
-    place = resolve(root, file.path)
+def _make_place(place: Path) -> None:
     if not place.exists():
-        if read_only and not place.is_relative_to(root / "run"):
-            return None
         place.parent.mkdir(parents=True, exist_ok=True)
         # Should a crash leave it behind, it does nothing, and the next visit knows it by its mode.
         place.touch(mode=0)
-    is_empty = _is_placeholder(place)
-    content = root / "run/luna-overlaid"
+
+
+def _overlay(place: Path, file: Overlaid, content: Path) -> None:
     content.write_text(file.content)
     content.chmod(file.mode)
     _mount(place, "--bind", content)
     content.unlink()
-    return place if is_empty else None
 
 
 def _is_placeholder(place: Path) -> bool:
     status = place.stat()
-    return stat.S_ISREG(status.st_mode) and not status.st_size and not stat.S_IMODE(status.st_mode)
+    return not status.st_size and not stat.S_IMODE(status.st_mode)
 
 
 def _existing(root: Path, name: str) -> Path:
@@ -115,5 +113,5 @@ def _take_away(place: Path) -> None:
     # Whoever was inside may have unmounted it.
     with suppress(CommandFailed):
         run(["umount", "--lazy", place])
-    if _is_placeholder(place):
+    if place.is_file() and _is_placeholder(place):
         place.unlink()

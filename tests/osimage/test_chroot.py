@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -55,16 +56,17 @@ def visit(tree: Path) -> Any:
         visitor.communicate()
 
 
-def inhabitants(tree: Path) -> list[str]:
+def inhabitants(tree: Path) -> set[str]:
     """The processes of this machine that are in the tree, or see something mounted in it."""
-    found = []
+    found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             mounts = [line.split()[4] for line in (process / "mountinfo").read_text().splitlines()]
             places = [*mounts, os.readlink(process / "root")]
         except OSError:
             continue
-        found += [process.name for place in places if Path(place).is_relative_to(tree)]
+        if any(Path(place).is_relative_to(tree) for place in places):
+            found.add(process.name)
     return found
 
 
@@ -102,7 +104,7 @@ def test_nothing_is_mounted_outside_and_the_tree_keeps_its_own(tree: Path) -> No
     assert (tree / "etc/resolv.conf").read_text() == "nameserver 192.0.2.1\n"
     assert (tree / "made").exists()
     assert not any((tree / "run").iterdir())
-    assert inhabitants(tree) == []
+    assert inhabitants(tree) == set()
 
 
 def test_a_tree_without_resolv_conf_has_none_afterwards(tree: Path) -> None:
@@ -112,7 +114,8 @@ def test_a_tree_without_resolv_conf_has_none_afterwards(tree: Path) -> None:
 
 def test_a_link_to_resolv_conf_leads_into_the_tree(tree: Path) -> None:
     (tree / "etc/resolv.conf").symlink_to("/run/systemd/resolve/stub-resolv.conf")
-    assert inside("sh", "-c", "read line < /etc/resolv.conf && echo $line").stdout
+    for options in ((), ("--read-only",)):
+        assert inside("sh", "-c", "read line < /etc/resolv.conf && echo $line", options=options).stdout
     assert (tree / "etc/resolv.conf").is_symlink()
 
 
@@ -145,6 +148,7 @@ def test_readers_change_nothing_and_wait_for_nobody(tree: Path, visit: Callable[
 @pytest.mark.parametrize("killed", ["luna", "group"])
 def test_killed_it_leaves_no_process_and_no_mount(tree: Path, visit: Callable[..., Any], killed: str) -> None:
     visitor = visit("(while :; do read line < /proc/uptime; done) & echo in; read line")
+    processes = [os.pidfd_open(int(one)) for one in inhabitants(tree)]
     if killed == "luna":
         visitor.kill()
     else:
@@ -153,7 +157,10 @@ def test_killed_it_leaves_no_process_and_no_mount(tree: Path, visit: Callable[..
     visitor.wait(PATIENCE_S)
     # The one who comes next is let in once the last process of the one before is gone.
     assert inside("sh", "-c", "echo in").stdout == "in\n"
-    assert inhabitants(tree) == []
+    for process in processes:
+        assert select.select([process], [], [], PATIENCE_S)[0]
+        os.close(process)
+    assert inhabitants(tree) == set()
 
 
 def test_what_luna_is_sent_the_command_gets(visit: Callable[..., Any]) -> None:
@@ -188,6 +195,12 @@ def test_a_path_of_the_controller_is_shown(tree: Path, tmp_path: Path) -> None:
 def test_a_bind_that_can_not_be_is_named(tree: Path, given: str) -> None:
     refused = inside("sh", options=("--bind", given))
     assert (refused.returncode, given in refused.stderr, "SOURCE:TARGET" in refused.stderr) == (2, True, True)
+
+
+def test_a_bind_to_nowhere_leaves_nothing_in_the_tree(tree: Path) -> None:
+    refused = inside("sh", options=("--bind", "/srv:/nowhere"))
+    assert (refused.returncode, f"{tree} has no nowhere" in refused.stderr) == (2, True)
+    assert not (tree / "etc/resolv.conf").exists()
 
 
 def test_a_tree_of_another_machine_is_refused(tree: Path) -> None:

@@ -32,7 +32,9 @@ def attend(plan: Plan, lock: int | None) -> int:
             process = subprocess.Popen(  # noqa: S603 - the words are luna's own
                 [*_NAMESPACES, *map(str, descriptors)], pass_fds=descriptors, env={"PATH": os.environ["PATH"]}
             )
-            ours.sendall(plan.dump())
+            # Should unshare have failed, it has said why, and its status tells.
+            with suppress(BrokenPipeError):
+                ours.sendall(plan.dump())
         status = process.wait()
         said = b"".join(iter(lambda: ours.recv(4096), b""))
     if said:
