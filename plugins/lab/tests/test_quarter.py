@@ -21,25 +21,25 @@ def report(rate_bytes_s: int | None, received: int) -> dict[str, Any]:
     return {"rate_bytes_s": rate_bytes_s, "peer_bytes": received, "server_bytes": None}
 
 
-def test_the_link_is_held_once_to_a_quarter_of_what_all_nodes_take_when_all_fetch() -> None:
+def test_the_link_is_held_once_to_a_quarter_of_what_all_nodes_take_by_their_newest_reports() -> None:
     link = Link()
-    quarter = Quarter(link, 2)  # type: ignore[arg-type]
+    quarter = Quarter(link, 4)  # type: ignore[arg-type]
     quarter.see({"node001": report(None, 0), "node002": report(9_000_000, 2_000_000)})
-    quarter.see({"node001": report(None, 0), "node002": report(3_000_000, 8_000_000)})
-    assert link.held_to == [], "node001 doesn't fetch yet"
-    quarter.see({"node001": report(1_000_000, 2_000_000), "node002": report(3_000_000, 8_000_000)})
-    quarter.see({"node001": report(9_000_000, 9_000_000)})
-    assert link.held_to == [2_000_000 * 8 * 2 // 4]
+    quarter.see({"node001": report(1_000_000, 3_000_000), "node002": report(9_000_000, 2_000_000)})
+    quarter.see({"node002": report(3_000_000, 8_000_000)})
+    assert link.held_to == [], "the report of node002 was seen twice"
+    quarter.see({"node002": report(3_000_000, 9_000_000)})
+    quarter.see({"node002": report(9_000_000, 9_500_000)})
+    assert link.held_to == [2_000_000 * 8 * 4 // 4]
 
 
-def test_a_node_that_is_far_behind_is_not_waited_for() -> None:
+def test_three_reports_are_enough_for_two_nodes() -> None:
     link = Link()
     quarter = Quarter(link, 2)  # type: ignore[arg-type]
-    for received in range(1, 6):
-        quarter.see({"node001": report(2_000_000, received), "node002": report(None, 0)})
-        quarter.see({"node001": report(2_000_000, received), "node002": report(None, 0)})
-    assert link.held_to == [], "a report that is seen twice is one"
-    quarter.see({"node001": report(2_000_000, 6), "node002": report(None, 0)})
+    for received in (1, 2):
+        quarter.see({"node001": report(2_000_000, received)})
+    assert link.held_to == []
+    quarter.see({"node001": report(2_000_000, 3)})
     assert link.held_to == [2_000_000 * 8 * 2 // 4]
 
 

@@ -7,16 +7,16 @@ import click
 
 from luna_lab.namespace import Namespace
 
-_REPORTS_PER_NODE = 3
+_LEAST_REPORTS = 3
 _LEAST_BITS_S = 1_000_000
 
 
 class Quarter:
     """Measures what nodes take while nothing but each other holds them up, and then limits the controller's link.
 
-    It waits for a report of every node, since they share this machine's processors; but not until those that are ahead
-    have the whole image. Everything that the controller sends from then on is limited; kernel and initramfs usually
-    went before.
+    Nodes share this machine's processors, so the newest report of each counts; whoever is ahead isn't left to fetch
+    everything before the last one begins. Everything that the controller sends from then on is limited; kernel and
+    initramfs usually went before.
     """
 
     def __init__(self, namespace: Namespace, nodes: int) -> None:
@@ -34,7 +34,7 @@ class Quarter:
             if row["rate_bytes_s"]:
                 self._reports.add((name, (row["peer_bytes"] or 0) + (row["server_bytes"] or 0)))
                 self._newest[name] = row["rate_bytes_s"]
-        if len(self._newest) == self._nodes or len(self._reports) >= _REPORTS_PER_NODE * self._nodes:
+        if len(self._reports) >= max(_LEAST_REPORTS, self._nodes):
             self._limit(sum(self._newest.values()) // len(self._newest) * 8)
 
     def _limit(self, node_bits_s: int) -> None:
