@@ -21,12 +21,13 @@ SAID_WITHIN_S = 300.0
 pytestmark = pytest.mark.timeout(900)
 IF_NAME, BASE_PORT, FORWARDING = ".1.3.6.1.2.1.31.1.1.1.1", ".1.3.6.1.2.1.17.1.4.1.2", ".1.3.6.1.2.1.17.4.3.1"
 HOLDER = """
-import signal, sys
+import signal
 from luna_lab.lab import Lab
 from luna_lab.lab import Lab
 from luna_lab.rack import Rack
 with Lab(nodes=1, memory_mb=64, name="test-rack") as lab, Rack(lab) as rack:
     lab.machines[0].start()
+    lab.events.wait("node001", "SeaBIOS", 300)
     print("up", flush=True)
     signal.pause()
 """
