@@ -42,7 +42,7 @@ def logging(fake: Any) -> Any:
         },
         f"{logs}/Sel/Entries/2": entry(2, "2026-01-02T02:04:04Z"),
         f"{logs}/Sel/Entries?$skip=3": {
-            "Members": [{"Id": "1", "Created": None, "MessageId": "Boot.1"}],
+            "Members": [{"Id": "9" * 5000, "Created": None, "MessageId": "Boot.1"}],
             "Members@odata.nextLink": f"{logs}/Sel/Entries?$skip=1",
         },
     }

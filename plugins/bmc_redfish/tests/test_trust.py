@@ -102,6 +102,17 @@ def test_a_session_can_be_asked_for(fake: Any) -> None:
     assert all("Authorization" not in headers for _, _, headers, _ in fake.seen)
 
 
+@pytest.mark.parametrize("where", ["http://[", "https://192.0.2.1/", ""])
+def test_a_session_that_can_not_be_found_again_does_no_harm(fake: Any, where: str) -> None:
+    fake.answer("POST", "/redfish/v1/SessionService/Sessions", 201, {}, X_Auth_Token="token", Location=where)
+    assert RedfishDriver().state(fake.target(login="session")) is PowerState.ON
+
+
+def test_a_session_without_a_token_is_an_error(fake: Any) -> None:
+    fake.answer("POST", "/redfish/v1/SessionService/Sessions", 201, {})
+    assert "opened a session, but gave no token for it" in error_of(fake.target(login="session"))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -26,5 +26,6 @@ def _change(resource: Resource, *, on: bool) -> Resource:
         return {ACTIVE: on}
     if LED not in resource:
         return {}
+    # Blinking is what people look for; BMCs that can't are told to light it.
     allowed = texts(resource, f"{LED}@Redfish.AllowableValues") or ["Blinking"]
     return {LED: ("Blinking" if "Blinking" in allowed else "Lit") if on else "Off"}

@@ -12,6 +12,7 @@ from luna_bmc_redfish.service import Service
 CLEAR = "#LogService.ClearLog"
 # What the log that other tools call SEL goes by where its type isn't said: HPE, and those who go by the name.
 _NAMES = ("sel", "iml")
+_LONGEST_NUMBER = 20
 
 
 def event_log(service: Service, system: Resource) -> Sequence[Mapping[str, str]]:
@@ -19,6 +20,7 @@ def event_log(service: Service, system: Resource) -> Sequence[Mapping[str, str]]
     link = link_of(_log(service, system), "Entries")
     if not link:
         raise unsupported(service.bmc, "has an event log whose entries can't be read")
+    # Some give the newest first, some the oldest, and those that page by page are mixed.
     entries = sorted(service.members(link), key=_age_order)
     return [_row(entry) for entry in entries]
 
@@ -63,7 +65,7 @@ def _age_order(entry: Resource) -> tuple[float, int]:
         moment = datetime.fromisoformat(text(entry, "Created")).timestamp()
     except (ValueError, OverflowError):
         moment = 0.0
-    return moment, int(number) if number.isdecimal() else 0
+    return moment, int(number) if number.isdecimal() and len(number) < _LONGEST_NUMBER else 0
 
 
 def _row(entry: Resource) -> dict[str, str]:

@@ -35,6 +35,7 @@ def options_of(bmc: BmcTarget) -> Options:
     """Read the options of a BMC. Raises BadInput that says what is accepted."""
     scheme = _choice(bmc, "scheme", ("https", "http"))
     trust = [name for name in ("ca", "fingerprint", "insecure") if bmc.options.get(name)]
+    # With two of them nobody could tell which one made a BMC trusted.
     if len(trust) > 1:
         raise _bad(bmc, trust[1], "nothing beside " + trust[0])
     return Options(
@@ -85,6 +86,7 @@ def _fingerprints(bmc: BmcTarget) -> Iterator[str]:
             raise _bad(bmc, "fingerprint", "SHA-256 fingerprints (64 hex digits) with commas, or the path of a file")
 
 
+# A bmcsetup is shared by many BMCs, each with a certificate of its own, so these may be in a file by node.
 def _of_node(bmc: BmcTarget, path: Path) -> list[str]:
     try:
         lines = [line.split() for line in path.read_text().splitlines()]

@@ -32,6 +32,7 @@ class Requests:
     def ask(self, method: str, link: str, headers: Mapping[str, str], body: Resource | None = None) -> Response:
         """The answer, whatever its status, after redirects and the pauses that the BMC wants. Raises LunaError."""
         deadline = time.monotonic() + min(self._bmc.timeout_s, self.left_s())
+        # Redirects and pauses are within the time-out, or a BMC could have luna wait by asking it to come back.
         path = self._path("/", link)
         for _ in range(_MOST_REDIRECTS + 1):
             response = self._ask_when_ready(method, path, headers, body, deadline)

@@ -27,6 +27,7 @@ def sensors(service: Service, system: Resource) -> Sequence[Row]:
 
 
 def _of_chassis(service: Service, chassis: Resource) -> Iterator[Row]:
+    # What is here is all that the chassis has; the other resources repeat it.
     if link := link_of(chassis, "Sensors"):
         for one in service.members(link):
             yield from _row(one, "Reading", text(one, "ReadingUnits"))

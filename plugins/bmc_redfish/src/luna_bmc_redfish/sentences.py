@@ -8,6 +8,7 @@ from luna_core.types import BmcTarget
 
 # Message registry Base (DSP8011): the names after the version.
 _BUSY = ("ServiceTemporarilyUnavailable", "SessionLimitExceeded", "ServiceShuttingDown")
+# Of what the BMC says, for it is to be read among the lines of other nodes.
 _LONGEST_TEXT = 300
 
 
@@ -37,7 +38,7 @@ def refusal(bmc: BmcTarget, status: int, answer: Mapping[str, Any]) -> Refused:
 
 
 def messages(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The messages of an error response (DSP0266, 8.6), also from those that leave out the list around a single one."""
+    """The messages of an error response (DSP0266), also from those that leave out the list around a single one."""
     error = answer.get("error")
     extended = error.get("@Message.ExtendedInfo") if isinstance(error, dict) else None
     for one in extended if isinstance(extended, list) else [extended]:
@@ -52,6 +53,7 @@ def _the(bmc: BmcTarget) -> str:
 def _text(bmc: BmcTarget, status: int, names: list[str]) -> str:
     if "PasswordChangeRequired" in names:
         return f"wants the password of user {bmc.username!r} changed before anything else"
+    # Some say 401 to users whom they know, for what their role doesn't allow.
     if status == 403 or "InsufficientPrivilege" in names:
         return f"does not let user {bmc.username!r} do this: the user's role lacks the privilege"
     if status == 401:

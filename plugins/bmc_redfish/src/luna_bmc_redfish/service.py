@@ -99,6 +99,7 @@ class Service:
         if self.options.login == "session":
             self._open_session()
             return
+        # A basic login needs no request of its own, and leaves nothing behind on a BMC that has few sessions to give.
         words = f"{self.bmc.username}:{self.bmc.password}".encode()
         self._login = {"Authorization": f"Basic {base64.b64encode(words).decode()}"}
 
@@ -112,7 +113,8 @@ class Service:
             raise problem(self.bmc, "opened a session, but gave no token for it")
         self._login = {"X-Auth-Token": token}
         # BMCs may call themselves by a name here that nothing else knows them by.
-        self._session = urlsplit(response.headers.get("Location", "")).path
+        with suppress(ValueError):
+            self._session = urlsplit(response.headers.get("Location", "")).path
 
     def _ask(
         self, method: str, link: str, body: Resource | None = None, headers: Mapping[str, str] | None = None

@@ -10,6 +10,7 @@ from luna_core.types import PowerAction, PowerState
 
 RESET = "#ComputerSystem.Reset"
 _POLL_S = 0.5
+# PoweringOn and PoweringOff are left out: whoever waits for a state must not take them for it.
 _STATES = {"On": PowerState.ON, "Paused": PowerState.ON, "Off": PowerState.OFF}
 _RESET_TYPES = {
     PowerAction.ON: "On",
@@ -33,7 +34,7 @@ def find_system(service: Service) -> Resource:
     wanted = service.options.system
     found = [link for link in links if _id(link) == wanted] if wanted else links
     if len(found) == 1:
-        return service.get(found[0])
+        return {"@odata.id": found[0], **service.get(found[0])}
     if not links:
         raise problem(service.bmc, "knows of no system")
     names = " or ".join(_id(link) for link in links)
@@ -56,6 +57,7 @@ def act(service: Service, system: Resource, action: PowerAction) -> None:
         _reset(service, system, _RESET_TYPES[action])
     elif state == "Off":
         _reset(service, system, "On")
+    # A BMC need not say what it allows (DSP0266); then what the standard has for this is tried.
     elif "PowerCycle" in (_allowed(service, system) or ["PowerCycle"]):
         _reset(service, system, "PowerCycle")
     else:

@@ -22,6 +22,7 @@ class TimedSocket:
 
     def makefile(self, mode: Literal["rb"]) -> io.BufferedReader:
         """What is received, as a file; the socket stays open until both are closed."""
+        # http.client closes the socket before it has read the last answer; the file that it is asked for here keeps it.
         return io.BufferedReader(_TimedReader(self, self._socket.makefile(mode, buffering=0)))
 
     def close(self) -> None:
@@ -30,6 +31,7 @@ class TimedSocket:
 
     def read_into(self, raw: io.RawIOBase, buffer: Any) -> int | None:
         """Receive something."""
+        # A timeout holds for one call, so it is set anew for each: a byte in time doesn't buy the time for another.
         self._socket.settimeout(self._left_s())
         count = raw.readinto(buffer)
         self.heard = self.heard or bool(count)

@@ -38,6 +38,7 @@ def secured(bmc: BmcTarget, options: Options, context: ssl.SSLContext, plain: so
         raise
     except ssl.SSLError as error:
         raise problem(bmc, f"speaks no TLS on port {options.port} that luna does: {error.reason or error}") from error
+    # This is before anything was sent, so that an impostor learns nothing.
     if options.fingerprints and (shown := _fingerprint(secure)) not in options.fingerprints:
         secure.close()
         raise problem(bmc, f"has another certificate than options.fingerprint says: its SHA-256 is {shown}")
@@ -66,6 +67,7 @@ def _verifying(ca: Path | None, changed_ns: int) -> ssl.SSLContext:
 
 
 def _unchecked() -> ssl.SSLContext:
+    # The connection is encrypted all the same; who is at its other end is for the caller to find out.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -68,6 +68,7 @@ class Wire:
             raise problem(self._bmc, f"does not speak HTTP as it should: {type(error).__name__}") from error
         if len(content) > LARGEST_BODY_BYTES:
             raise problem(self._bmc, f"gives more than {LARGEST_BODY_BYTES >> 20} MiB as one answer")
+        # Of an answer that is read up to a limit, http.client doesn't say that its end is missing.
         if answer.length:
             raise problem(self._bmc, "ended the connection in the middle of an answer")
         return Response(status=answer.status, headers=answer.headers, body=content)
@@ -91,6 +92,7 @@ class _Http(HTTPConnection):
         try:
             self._use(secured(self._bmc, self._options, self._context, plain))
         except ssl.SSLCertVerificationError as error:
+            # OpenSSL keeps no certificate of a handshake that failed, so another connection is asked for it.
             raise untrusted(self._bmc, error.verify_message, self._tcp()) from error
 
     def heard(self) -> bool:
