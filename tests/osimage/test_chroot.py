@@ -173,12 +173,24 @@ def test_ctrl_c_is_the_commands(tree: Path) -> None:
     process, terminal = pty.fork()
     if not process:
         text = "trap 'echo int; exit 3' INT; echo in; while :; do read line < /proc/uptime; done"
-        os.execv(LCHROOT, [LCHROOT, "compute", "--", "sh", "-c", text])  # noqa: S606 - the tree's own shell is meant
+        os.execv(LCHROOT, [LCHROOT, "compute", "--", "sh", "-c", text])  # noqa: S606 - no shell is between
     said = b""
     while b"in\r\n" not in said:
         said += os.read(terminal, 1000)
     os.write(terminal, b"\x03")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
+    os.close(terminal)
+
+
+def test_the_prompt_says_where_one_is(tree: Path) -> None:
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(LCHROOT, [LCHROOT, "compute"])  # noqa: S606 - no shell is between
+    said = b""
+    while b"(compute) # " not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"exit 4\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4
     os.close(terminal)
 
 
