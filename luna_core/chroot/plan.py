@@ -19,6 +19,7 @@ class Plan:
     """A visit to a tree: what to mount there, and what to run with which environment.
 
     `release` is what uname(2) says (None: the truth); `binds` are pairs of a path here and one in the tree.
+    A shell `takes_terminal`; any other command shares it with what luna's own job consists of.
     """
 
     root: str
@@ -26,6 +27,7 @@ class Plan:
     environment: Mapping[str, str]
     release: str | None
     read_only: bool
+    takes_terminal: bool = False
     files: Sequence[Overlaid] = ()
     binds: Sequence[tuple[str, str]] = field(default=())
 

@@ -37,6 +37,8 @@ def _become(plan: Plan, luna: socket.socket) -> None:
     os.chroot(plan.root)
     os.chdir("/")
     os.umask(0o022)
+    if plan.takes_terminal:
+        _take_terminal()
     # What is ignored stays so in the new program.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
@@ -44,6 +46,14 @@ def _become(plan: Plan, luna: socket.socket) -> None:
         if plan.release:
             _hand_over_uname(luna)
     os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
+
+
+def _take_terminal() -> None:
+    """Some shells fail if they can't return the terminal to the process group they came from: one of the namespace."""
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 
 
 def _hand_over_uname(luna: socket.socket) -> None:

@@ -12,7 +12,7 @@ from luna_core.errors import BadInput, LunaError
 from luna_core.interfaces import Distro
 from luna_core.operations import Luna
 from luna_core.operations.images.chroot_machine import refuse_foreign
-from luna_core.operations.images.chroot_process import attend
+from luna_core.operations.images.chroot_process import attend, has_terminal
 from luna_core.operations.images.facts import distro_of, image_facts, kernel_of
 from luna_core.operations.images.locks import tree_lock
 
@@ -44,6 +44,7 @@ def enter(
         environment=_environment(name),
         release=release,
         read_only=read_only,
+        takes_terminal=not command and has_terminal(),
         files=_files(distro, root, release),
         binds=[_bind(name, one) for one in binds],
     )

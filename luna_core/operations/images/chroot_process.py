@@ -23,6 +23,11 @@ _RELAYED = (signal.SIGTERM, signal.SIGHUP)
 _THE_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
 
 
+def has_terminal() -> bool:
+    """Whether luna is in the foreground of the terminal that is its standard input."""
+    return os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
+
+
 def attend(plan: Plan, lock: int | None) -> int:
     """Run the plan's command and return its exit status. Raises CommandFailed if it could not be started."""
     ours, its = socket.socketpair()
@@ -65,7 +70,7 @@ def _signals(control: socket.socket) -> Iterator[None]:
 @contextmanager
 def _terminal() -> Iterator[None]:
     """Give the terminal back as it was: a shell takes it for its jobs, and can't return it out of its namespace."""
-    if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
+    if not has_terminal():
         yield
         return
     settings = termios.tcgetattr(0)
