@@ -46,7 +46,7 @@ check: lint test ## lint, then test
 man: install ## Write the man pages into build/man
 	$(VENV)/bin/python docs/generate_cli.py --man build/man
 
-demo: install ## Power four virtual machines on, name them by switch ports and boot them (needs root)
+demo: install ## Boot four virtual machines from the network on this machine (needs root)
 	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --quarter
 
 clean: ## Remove .venv and everything that was built

@@ -24,7 +24,7 @@ NEW_ROOT = "/sysroot"
 LAYERS = "/run/luna/layers"
 PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
-ENTRY_WAIT_S = 30
+ENTRY_WAIT_S = 10
 MENU_COLUMNS = 74
 _ARGUMENT = re.compile(r"[!-~]+")
 # iPXE has no way to quote.

@@ -14,7 +14,7 @@ from luna_core.types import Machine
 
 KEPT_UNKNOWN = 1000
 LONGEST_TEXT = 128
-# Four times as long as a machine in the menu waits before it asks again.
+# Twelve times as long as a machine in the menu waits before it asks again.
 STILL_THERE = timedelta(minutes=2)
 
 

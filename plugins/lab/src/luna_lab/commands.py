@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -90,10 +90,11 @@ def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
 @click.option("--timeout", "timeout_s", default=1800.0, show_default=True, help="Give up after so many seconds.")
 @click.option("--quarter", is_flag=True, help="Hold the controller to a quarter of what the nodes take together.")
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the waterfall as a picture too.")
-def demo(transport: str, timeout_s: float, quarter: bool, svg: Path | None, **options: Any) -> None:
+@click.option("--power-off", is_flag=True, help="Begin with machines that are off and whose MACs nobody knows.")
+def demo(transport: str, timeout_s: float, quarter: bool, svg: Path | None, power_off: bool, **options: Any) -> None:
     """Boot a virtual cluster from nothing, prove ssh on every node, show where time and bytes went, and clean up.
 
-    Its machines are off and nobody knows their MACs: BMCs power them on, and the ports of a switch name them.
+    With --power-off BMCs power its machines on, and the ports of a switch name them.
 
     With --quarter it fails unless more than half of the image's bytes came from other nodes, if there are three nodes.
     """
@@ -101,14 +102,14 @@ def demo(transport: str, timeout_s: float, quarter: bool, svg: Path | None, **op
     from luna_lab.lab import Lab
     from luna_lab.rack import Rack
 
-    with Lab(**options) as made, Rack(made) as rack:
+    with Lab(**options) as made, Rack(made) if power_off else nullcontext() as rack:
         click.echo(f"lab {made.name}: preparing the image; the first time that takes some minutes")
         controller = _controller(made, rack, transport)
         controller.serve()
         demonstrate(made, controller, timeout_s, quarter=quarter, picture=svg)
 
 
-def _controller(made: "Lab", rack: "Rack", transport: str) -> "Controller":
+def _controller(made: "Lab", rack: "Rack | None", transport: str) -> "Controller":
     from luna_lab.controller import Controller
 
     return Controller(made, rack, disabled_plugins=["torrent"] if transport == "http" else [])
