@@ -33,7 +33,7 @@ def complete(process: Luna) -> Callable[[str], list[str]]:
         ("luna node show node001,node004", ["node001,node004"]),
         ("luna node list @group:", ["@group:compute"]),
         ("luna node add x --group ", ["compute"]),
-        ("luna node change x --root ", ["tmpfs", "disk"]),
+        ("luna node change x --root ", ["tmpfs", "overlay", "disk"]),
         ("luna node change x --unset ra", ["rack"]),
         ("luna node interface change node001 B", ["BMC", "BOOTIF"]),
         ("luna settings set dns.", ["dns.port", "dns.server"]),
