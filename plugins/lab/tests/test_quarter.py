@@ -1,12 +1,10 @@
 """The demonstration's judgement of where bytes came from; test_cluster.py has real ones."""
 
-from typing import Any
-
 import pytest
 
 from luna_core.errors import LunaError
 from luna_lab.demo import Shares, check
-from luna_lab.quarter import Quarter
+from luna_lab.quarter import NODE_BITS_S, Quarter
 
 
 class Link:
@@ -17,27 +15,14 @@ class Link:
         self.held_to.append(rate_bits_s)
 
 
-def report(rate_bytes_s: int | None, received: int) -> dict[str, Any]:
-    return {"rate_bytes_s": rate_bytes_s, "peer_bytes": received, "server_bytes": None}
-
-
-def test_the_link_is_held_once_to_a_quarter_of_what_all_nodes_take_by_the_second_report_of_one() -> None:
+def test_the_link_is_held_once_as_soon_as_a_node_installs() -> None:
     link = Link()
-    quarter = Quarter(link, 4, processors=2)  # type: ignore[arg-type]
-    quarter.see({"node001": report(None, 0), "node002": report(1_000_000, 2_000_000)})
-    quarter.see({"node001": report(500_000, 1_000_000), "node002": report(1_000_000, 2_000_000)})
-    assert link.held_to == [], "the report of node002 was seen twice"
-    quarter.see({"node002": report(3_000_000, 8_000_000)})
-    quarter.see({"node002": report(9_000_000, 9_500_000)})
-    assert link.held_to == [3_000_000 * 8 * 2 // 4], "two of four nodes have a processor at a time"
-
-
-def test_the_link_stays_fit_for_use_where_nodes_are_slow() -> None:
-    link = Link()
-    quarter = Quarter(link, 2, processors=8)  # type: ignore[arg-type]
-    quarter.see({"node001": report(1, 1)})
-    quarter.see({"node001": report(1, 2)})
-    assert link.held_to == [2_000_000]
+    quarter = Quarter(link, 4)  # type: ignore[arg-type]
+    quarter.see({"node001": {"phase": "kernel"}, "node002": {"phase": "kernel"}})
+    assert link.held_to == []
+    for _ in range(2):
+        quarter.see({"node001": {"phase": "kernel"}, "node002": {"phase": "partscript"}})
+    assert link.held_to == [NODE_BITS_S * 4 // 4]
 
 
 def test_a_demonstration_fails_unless_most_came_from_other_nodes_if_there_are_enough() -> None:
