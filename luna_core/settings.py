@@ -47,6 +47,11 @@ class MachineSettings:
         """What the file server offers to every node: `images/<SHA-256>/`, and what else plugins put there."""
         return self.state_directory / "public"
 
+    @property
+    def services_directory(self) -> Path:
+        """Where plugins' services may write: beside the key, whose owner they run as (docs/decisions/0012)."""
+        return self.key_file.parent
+
 
 CORE_SETTINGS = (
     Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration, or none."),

@@ -64,7 +64,7 @@ def _places(luna: "Luna", switch: str | None, now: bool) -> Places:
     switches, cabling = read_cabling(luna)
     if switch is not None:
         _named(switches, switch)
-    folder = Folder(luna.settings.state_directory)
+    folder = Folder(luna.settings.services_directory)
     snapshots = {one.name: found for one in switches if (found := folder.read(one.name))}
     if now:
         asked = [one for one in switches if switch in (None, one.name)]

@@ -10,7 +10,7 @@ from luna_discovery_switchport.snapshot import Folder
 
 def check_switches(cluster: Cluster) -> CheckResult:
     """Failed if a switch that was asked doesn't answer, a warning if nobody has asked for long."""
-    folder = Folder(machine_settings().state_directory)
+    folder = Folder(machine_settings().services_directory)
     snapshots = [found for name, _ in folder.names() if (found := folder.read(name))]
     silent = sorted(one.switch for one in snapshots if one.error)
     if silent:

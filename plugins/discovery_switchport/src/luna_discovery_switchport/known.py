@@ -16,8 +16,8 @@ _SETTLED_S = 0.1
 class Known:
     """The snapshots of all switches in a state directory."""
 
-    def __init__(self, state_directory: Path) -> None:
-        self._folder = Folder(state_directory)
+    def __init__(self, directory: Path) -> None:
+        self._folder = Folder(directory)
         self._read: dict[str, tuple[int, Snapshot]] = {}
         self._places = Places({}, Cabling())
         self._seen: tuple[int, ...] = ()

@@ -55,11 +55,11 @@ def luna_checks() -> Iterable[Check]:
 @hookimpl
 def luna_discover(macs: Sequence[str]) -> Iterable[Sighting]:
     """Where the switches saw these MACs. No switch is asked here, but the poller is told that somebody waits."""
-    return _known(machine_settings().state_directory).sightings(macs)
+    return _known(machine_settings().services_directory).sightings(macs)
 
 
 @cache
-def _known(state_directory: Path) -> "Known":
+def _known(directory: Path) -> "Known":
     from luna_discovery_switchport.known import Known
 
-    return Known(state_directory)
+    return Known(directory)

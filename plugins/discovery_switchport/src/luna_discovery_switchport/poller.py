@@ -53,7 +53,7 @@ class Poller:
     watched: dict[str, Watched] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._folder = Folder(self.luna.settings.state_directory)
+        self._folder = Folder(self.luna.settings.services_directory)
         self._number = -1
 
     async def run(self, stopped: asyncio.Event) -> None:

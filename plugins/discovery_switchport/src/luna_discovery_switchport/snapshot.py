@@ -100,8 +100,8 @@ class Cabling:
 class Folder:
     """The directory in which the poller keeps what it knows; whoever reads sees whole files only."""
 
-    def __init__(self, state_directory: Path) -> None:
-        self.path = state_directory / "switchport"
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "switchport"
         self.snapshots = self.path / "switches"
         self.cabling = self.path / "cabling.json"
         self.wanted = self.path / "wanted"
