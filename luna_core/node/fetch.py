@@ -17,6 +17,9 @@ from luna_core.node.taker import ShardTaker
 from luna_core.node.unpack import Unpacker
 
 STALL_S: Final = 15.0
+# Until its first byte: a loaded node takes long to load a client, and whoever leaves the swarm costs the controller a
+# whole copy.
+START_S: Final = 60.0
 # How long to wait before each round through the endpoints. After these forty seconds without any progress the phase has
 # failed, which a person can see, and the next attempt goes on with what came.
 PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -166,16 +169,21 @@ def _run(endpoint: Endpoint, delivery: Delivery) -> Fetcher:
 
 def _watch(thread: Thread, delivery: Delivery) -> None:
     """Wait for a fetcher's thread, saying how far it is. Raises FetchError if it stalls, and what is fatal."""
-    seen, since_s, said = -1, time.monotonic(), 0
+    seen, since_s, said = _moved(delivery), time.monotonic(), 0
+    patience_s = START_S
     while thread.is_alive():
         thread.join(_WATCH_S)
         if delivery.fatal:
             raise delivery.fatal
-        now = delivery.progress.received_bytes + delivery.taker.unpacked_bytes
+        now = _moved(delivery)
         if now != seen:
-            seen, since_s = now, time.monotonic()
-        elif time.monotonic() - since_s > STALL_S:
-            raise FetchError(f"Nothing came for {STALL_S:g} s.")
+            seen, since_s, patience_s = now, time.monotonic(), STALL_S
+        elif time.monotonic() - since_s > patience_s:
+            raise FetchError(f"Nothing came for {patience_s:g} s.")
         if delivery.progress.percent >= said + _SAID_PERCENT:
             said = int(delivery.progress.percent)
             delivery.say(f"{said} % of the image, {delivery.progress.peers} peers")
+
+
+def _moved(delivery: Delivery) -> int:
+    return delivery.progress.received_bytes + delivery.taker.unpacked_bytes

@@ -99,7 +99,8 @@ class Fetcher(ABC):
     def run(self) -> None:
         """Deliver all that is missing, counting bytes in `delivery.progress`; return soon once `stopped` is set.
 
-        Raises FetchError to hand over to the next endpoint; so does whatever else it raises, or 15 s without a byte.
+        Raises FetchError to hand over to the next endpoint; so does whatever else it raises, 60 s without a
+        first byte, or 15 s without another.
         """
 
     def leave(self) -> None:

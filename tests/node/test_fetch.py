@@ -223,6 +223,7 @@ def test_a_fetcher_that_brings_nothing_is_replaced(
     reason: str,
 ) -> None:
     monkeypatch.setattr(fetching, "STALL_S", 0.3)
+    monkeypatch.setattr(fetching, "START_S", 0.3)
     monkeypatch.setattr(fetcher, "closed", False)
     add_fetcher("idle", fetcher)
     said: list[str] = []
