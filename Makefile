@@ -47,7 +47,7 @@ man: install ## Write the man pages into build/man
 	$(VENV)/bin/python docs/generate_cli.py --man build/man
 
 demo: install ## Boot four virtual machines from the network on this machine (needs root)
-	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --quarter
+	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --quarter --power-off
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
