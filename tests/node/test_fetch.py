@@ -16,6 +16,7 @@ from luna_core.node import fetch as fetching
 from luna_core.node.errors import DownloadError
 from luna_core.node.fetch import fetch
 from luna_core.node.fetcher import Fetcher
+from luna_core.node.http_fetcher import Fetcher as HttpFetcher
 from luna_core.node.job import Endpoint, Job
 from luna_core.run import run
 
@@ -233,6 +234,30 @@ def test_a_fetcher_that_brings_nothing_is_replaced(
     assert not differences(tree, job.root)
     assert any(line.startswith("idle failed: ") and reason in line for line in said)
     assert fetcher.closed
+
+
+class SlowStarter(HttpFetcher):
+    def run(self) -> None:
+        self.stopped.wait(1.0)
+        # A loaded machine may take its time from here on.
+        setattr(fetching, "STALL_S", 60.0)  # noqa: B010 - it is Final for others
+        super().run()
+
+
+def test_a_fetcher_that_is_slow_to_start_is_not_replaced(
+    server: Any,
+    make_job: MakeJob,
+    add_fetcher: Callable[[str, type[Fetcher]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tree: Path,
+) -> None:
+    monkeypatch.setattr(fetching, "STALL_S", 0.1)
+    add_fetcher("slow", SlowStarter)
+    said: list[str] = []
+    job = make_job(Endpoint(transport="slow", url=server.url, parameters={"base": server.url}), server.endpoint())
+    fetch(job, said.append)
+    assert not differences(tree, job.root)
+    assert [line for line in said if "failed" in line] == []
 
 
 def test_an_unknown_transport_is_passed_over(server: Any, make_job: MakeJob, tree: Path) -> None:
