@@ -58,6 +58,8 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service chroot
 SystemCallErrorNumber=EPERM
 {install}"""
+# Conflicts= alone starts one while the other still stops (systemd.unit(5)), and is refused by its lock.
+_PART = "PartOf=luna.target\nConflicts=luna.service\nAfter=luna.service"
 _INSTALL = "\n[Install]\nWantedBy=multi-user.target\n"
 _TARGET = """
 [Unit]
@@ -83,7 +85,7 @@ def service(program: Path, state: Path, configuration: Path | None, *, each: boo
         capabilities=_CAPABILITIES,
         of_part=": %i" if each else "",
         only=" --only %i" if each else "",
-        relation="PartOf=luna.target\nConflicts=luna.service" if each else "Conflicts=luna.target",
+        relation=_PART if each else "Conflicts=luna.target",
         install="" if each else _INSTALL,
     )
 
