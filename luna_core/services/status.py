@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from luna_core.errors import LunaError
 from luna_core.settings import MachineSettings
 
+# Whoever asks what runs holds a lock for a moment, which must not keep luna serve from starting.
+_TRIES, _PAUSE_S = 20, 0.05
 _NOT_RUNNING = "luna serve does not run on this machine"
 
 
@@ -63,8 +66,12 @@ def _is_held(path: Path, kind: int) -> bool:
 @contextmanager
 def _held(path: Path, kind: int) -> Iterator[None]:
     with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LunaError(f"luna serve runs already; it holds {path}.") from None
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_PAUSE_S)
+        else:
+            raise LunaError(f"luna serve runs already; it holds {path}.")
         yield
