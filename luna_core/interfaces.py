@@ -166,11 +166,13 @@ class PowerDriver(ABC):
         """
 
     @abstractmethod
-    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
+    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool | None) -> None:
         """Choose what the node boots from next, or from now on if `persistent`.
 
+        `uefi` False is by BIOS; None leaves the firmware's mode as the BMC has it.
+
         Example:
-            connection(bmc).set_bootdev(device.value, persist=persistent, uefiboot=uefi)
+            connection(bmc).set_bootdev(device.value, persist=persistent, uefiboot=bool(uefi))
         """
 
     def identify(self, bmc: BmcTarget, seconds: int) -> None:

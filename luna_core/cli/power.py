@@ -99,10 +99,14 @@ def identify(asking: Asking, seconds: int, dark: bool) -> int:
 @power.command()
 @click.argument("device", type=click.Choice(["network", "disk", "setup", "default"]))
 @click.option("--persistent", is_flag=True, help="From now on, not only once.")
-@click.option("--uefi/--bios", default=None, help="Firmware to ask for; else the bmcsetup's option firmware=uefi|bios.")
+@click.option("--uefi/--bios", default=None, help="Firmware to boot by; else the bmcsetup's option firmware.")
 @bmc_command
 def bootdev(asking: Asking, device: str, persistent: bool, uefi: bool | None) -> int:
-    """Choose what nodes boot from next: the network, the disk, the firmware's set-up, or what it says itself."""
+    """Choose what nodes boot from next: the network, the disk, the firmware's set-up, or what it says itself.
+
+    Where neither --uefi, --bios nor the bmcsetup's --option firmware=uefi|bios says so, the firmware's mode stays as
+    the BMC has it.
+    """
     from luna_core.power import calls
     from luna_core.types import BootDevice
 

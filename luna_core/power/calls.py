@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from luna_core.errors import BadInput
 from luna_core.interfaces import PowerDriver
 from luna_core.types import BmcTarget, BootDevice, PowerAction, PowerState
 
 Function = Callable[[PowerDriver, BmcTarget], object]
 Rows = Sequence[Mapping[str, str]]
 FIRMWARE = "firmware"
+IS_UEFI = {"uefi": True, "bios": False, "": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +44,13 @@ def identify(driver: PowerDriver, bmc: BmcTarget, *, seconds: int) -> None:
 def set_boot_device(
     driver: PowerDriver, bmc: BmcTarget, *, device: BootDevice, persistent: bool, uefi: bool | None
 ) -> None:
-    """Choose what the node boots from; `uefi` None is what its bmcsetup says, BIOS if it says nothing."""
-    driver.set_boot_device(bmc, device, persistent=persistent, uefi=_is_uefi(bmc) if uefi is None else uefi)
+    """Choose what the node boots from; with `uefi` None by the firmware that its bmcsetup says, if it says one."""
+    driver.set_boot_device(bmc, device, persistent=persistent, uefi=_wants_uefi(bmc) if uefi is None else uefi)
 
 
 def boot_from_network(driver: PowerDriver, bmc: BmcTarget) -> None:
     """Let the node boot from the network, once, and now: switched on, or off and on again."""
-    driver.set_boot_device(bmc, BootDevice.NETWORK, persistent=False, uefi=_is_uefi(bmc))
+    driver.set_boot_device(bmc, BootDevice.NETWORK, persistent=False, uefi=_wants_uefi(bmc))
     driver.act(bmc, PowerAction.CYCLE if driver.state(bmc) is PowerState.ON else PowerAction.ON)
 
 
@@ -67,5 +69,9 @@ def sensors(driver: PowerDriver, bmc: BmcTarget) -> Rows:
     return [dict(row) for row in driver.sensors(bmc)]
 
 
-def _is_uefi(bmc: BmcTarget) -> bool:
-    return bmc.options.get(FIRMWARE) == "uefi"
+def _wants_uefi(bmc: BmcTarget) -> bool | None:
+    given = bmc.options.get(FIRMWARE, "")
+    if given not in IS_UEFI:
+        where = f"The bmcsetup of node {bmc.node}: options.{FIRMWARE}"
+        raise BadInput(f"{where}: {given!r} was given; accepted is uefi or bios.")
+    return IS_UEFI[given]

@@ -59,8 +59,9 @@ class PowerDriverContract:
 
     @pytest.mark.parametrize("device", BootDevice)
     def test_every_boot_device_is_accepted(self, driver: PowerDriver, bmc: BmcTarget, device: BootDevice) -> None:
-        """Once or from now on, for BIOS or UEFI. Not every BMC can be told to enter the firmware's set-up."""
+        """Once or from now on, by UEFI, BIOS or either. Not every BMC can be told to enter the firmware's set-up."""
         with suppress(*[Unsupported] if device is BootDevice.SETUP else []):
+            driver.set_boot_device(bmc, device, persistent=False, uefi=None)
             driver.set_boot_device(bmc, device, persistent=False, uefi=True)
             driver.set_boot_device(bmc, device, persistent=True, uefi=False)
 

@@ -142,6 +142,22 @@ def test_the_other_things_that_bmcs_can_do(cluster: Luna, machines: dict[str, An
     assert not chassis.events
 
 
+def test_boot_devices_go_by_the_firmware_that_is_said_and_else_leave_it(
+    cluster: Luna, machines: dict[str, Any]
+) -> None:
+    cluster("power status node001")
+    chassis = machines["10.148.0.1:None"]
+    for words, is_uefi in (("", False), ("--uefi", True), ("", True), ("--bios", False)):
+        assert cluster(f"power bootdev network node001 {words}").status == 0
+        assert chassis.is_uefi is is_uefi, words
+    cluster("bmcsetup change default --option firmware=uefi")
+    assert cluster("power bootdev network node001").status == 0
+    assert chassis.is_uefi
+    cluster("bmcsetup change default --option firmware=efi")
+    refused = cluster("power bootdev network node001")
+    assert (refused.status, "options.firmware: 'efi' was given; accepted is uefi or bios." in refused.err) == (1, True)
+
+
 def test_plugins_hear_of_nodes_that_were_switched_and_of_no_others(
     cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ class Chassis:
 
     power: PowerState = PowerState.OFF
     boot_device: BootDevice = BootDevice.DEFAULT
+    is_uefi: bool = False
     identify_s: int = 0
     events: list[Mapping[str, str]] = field(default_factory=list)
 
@@ -41,9 +42,11 @@ class FakePowerDriver(PowerDriver):
         event = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "sensor": "chassis", "event": action.value}
         chassis.events.append({**event, "severity": "ok"})
 
-    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
-        """Remember the device."""
-        self._reach(bmc).boot_device = device
+    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool | None) -> None:
+        """Remember the device, and the firmware's mode if one is said."""
+        chassis = self._reach(bmc)
+        chassis.boot_device = device
+        chassis.is_uefi = chassis.is_uefi if uefi is None else uefi
 
     def identify(self, bmc: BmcTarget, seconds: int) -> None:
         """Remember for how long."""

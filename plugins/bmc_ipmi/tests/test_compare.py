@@ -65,6 +65,18 @@ def test_the_boot_flags(
     assert ("BIOS EFI boot" in by_luna) is uefi
 
 
+@pytest.mark.parametrize("firmware", [[], ["options=efiboot"]])
+def test_the_firmware_stays_as_the_bmc_has_it_if_nobody_says_another(
+    driver: IpmiDriver, start_pyghmi_bmc: Callable[[], BmcTarget], firmware: list[str]
+) -> None:
+    bmc = start_pyghmi_bmc()
+    ipmitool(bmc, "chassis", "bootdev", "disk", *firmware)
+    driver.set_boot_device(bmc, BootDevice.NETWORK, persistent=False, uefi=None)
+    by_luna = ipmitool(bmc, "chassis", "bootparam", "get", "5")
+    assert "Force PXE" in by_luna
+    assert ("BIOS EFI boot" in by_luna) is bool(firmware)
+
+
 def test_the_identify_light(driver: IpmiDriver, simulated: SimulatedBmc) -> None:
     ipmitool(simulated.target(), "chassis", "identify", "9")
     by_ipmitool = simulated.calls()[-1]

@@ -15,9 +15,8 @@ MODE = "BootSourceOverrideMode"
 
 
 def told(fake: Any, device: BootDevice = BootDevice.NETWORK, **how: Any) -> Any:
-    options = how.pop("options", {})
     how = {"persistent": False, "uefi": True, **how}
-    RedfishDriver().set_boot_device(fake.target(**options), device, **how)
+    RedfishDriver().set_boot_device(fake.target(), device, **how)
     return fake.asked("PATCH")[-1][1]["Boot"]
 
 
@@ -43,22 +42,18 @@ def test_what_the_bmc_is_told(fake: Any, device: BootDevice, persistent: bool, t
 
 
 @pytest.mark.parametrize(
-    ("now", "uefi", "options", "mode"),
-    [
-        ("Legacy", True, {}, "UEFI"),
-        ("UEFI", False, {}, "UEFI"),
-        ("UEFI", False, {"firmware": "bios"}, "Legacy"),
-    ],
+    ("now", "uefi", "mode"),
+    [("Legacy", True, "UEFI"), ("UEFI", False, "Legacy"), ("UEFI", None, "UEFI"), ("Legacy", None, "Legacy")],
 )
-def test_the_firmware(fake: Any, now: str, uefi: bool, options: dict[str, str], mode: str) -> None:
+def test_the_firmware(fake: Any, now: str, uefi: bool | None, mode: str) -> None:
     fake.resources[SYSTEM]["Boot"][MODE] = now
-    assert told(fake, uefi=uefi, options=options)[MODE] == mode
+    assert told(fake, uefi=uefi)[MODE] == mode
 
 
 def test_a_machine_without_a_bios_is_not_asked_for_it(fake: Any) -> None:
     fake.resources[SYSTEM]["Boot"] |= {MODE: "UEFI", f"{MODE}@Redfish.AllowableValues": ["UEFI"]}
     with pytest.raises(Unsupported, match="can't boot its system by Legacy; it knows UEFI"):
-        told(fake, uefi=False, options={"firmware": "bios"})
+        told(fake, uefi=False)
 
 
 def test_what_the_bmc_does_not_keep_is_an_error(fake: Any) -> None:
@@ -80,7 +75,7 @@ def test_a_firmware_that_can_not_be_written_is_left_out_if_it_is_the_right_one(f
     fake.special["PATCH", SYSTEM] = only_without
     assert MODE not in told(fake)
     with pytest.raises(LunaError, match="HTTP 400"):
-        told(fake, uefi=False, options={"firmware": "bios"})
+        told(fake, uefi=False)
 
 
 def test_what_must_be_written_to_the_settings_is_written_there(fake: Any) -> None:

@@ -119,7 +119,6 @@ def test_a_session_without_a_token_is_an_error(fake: Any) -> None:
         ({"scheme": "ftp"}, "options.scheme: 'ftp' was given; accepted is https or http."),
         ({"login": "none"}, "options.login: 'none' was given; accepted is auto or basic or session."),
         ({"insecure": "perhaps"}, "options.insecure: 'perhaps' was given; accepted is no or yes."),
-        ({"firmware": "efi"}, "options.firmware: 'efi' was given; accepted is uefi or bios."),
         ({"ca": "ca.pem"}, "options.ca: 'ca.pem' was given; accepted is the absolute path of a PEM file"),
         ({"ca": "/etc/hostname"}, "options.ca: /etc/hostname can't be read"),
         ({"fingerprint": "12:34"}, "options.fingerprint: '12:34' was given; accepted is SHA-256 fingerprints"),

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pyghmi.exceptions import IpmiException
 
 from luna_bmc_ipmi import rows
-from luna_bmc_ipmi.connection import connected
+from luna_bmc_ipmi.connection import Connection, connected
 from luna_bmc_ipmi.handover import hand_over
 from luna_bmc_ipmi.sentences import NOT_NOW
 from luna_core.errors import BadInput
@@ -16,7 +16,7 @@ from luna_core.types import BmcTarget, BootDevice, PowerAction, PowerState
 
 # Network functions and commands of IPMI 2.0, tables G-1; chassis control's bytes are in its section 28.3.
 CHASSIS, STORAGE = 0x00, 0x0A
-GET_CHASSIS_STATUS, CHASSIS_CONTROL, CHASSIS_IDENTIFY = 0x01, 0x02, 0x04
+GET_CHASSIS_STATUS, CHASSIS_CONTROL, CHASSIS_IDENTIFY, GET_BOOT_OPTIONS = 0x01, 0x02, 0x04, 0x09
 RESERVE_SEL, CLEAR_SEL = 0x42, 0x47
 CONTROL = {
     PowerAction.OFF: 0,
@@ -31,6 +31,7 @@ DEVICES = {
     BootDevice.SETUP: "setup",
     BootDevice.DEFAULT: "default",
 }
+BOOT_FLAGS, EFI = 5, 0x20
 MAX_IDENTIFY_S = 255
 
 
@@ -55,10 +56,14 @@ class IpmiDriver(PowerDriver):
                     raise
                 connection.send(CHASSIS, CHASSIS_CONTROL, CONTROL[PowerAction.ON])
 
-    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
-        """Set System Boot Options (28.12): the boot flags, and that no time-out clears them."""
+    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool | None) -> None:
+        """Set System Boot Options (28.12): the boot flags, and that no time-out clears them.
+
+        The flags can't leave the firmware's mode open, so with `uefi` None they repeat what the BMC has in them.
+        """
         with connected(bmc) as connection:
-            connection.pyghmi().set_bootdev(DEVICES[device], persist=persistent, uefiboot=uefi)
+            is_uefi = _is_uefi(connection) if uefi is None else uefi
+            connection.pyghmi().set_bootdev(DEVICES[device], persist=persistent, uefiboot=is_uefi)
 
     def identify(self, bmc: BmcTarget, seconds: int) -> None:
         """Chassis Identify (28.5). Raises BadInput above 255 s, which IPMI can't say."""
@@ -86,3 +91,14 @@ class IpmiDriver(PowerDriver):
     def console_command(self, bmc: BmcTarget) -> Sequence[str]:
         """Serial over LAN (section 15) in a process of its own, which takes the password from a file and removes it."""
         return [sys.executable, "-m", "luna_bmc_ipmi.console", str(hand_over(bmc))]
+
+
+def _is_uefi(connection: Connection) -> bool:
+    """Whether the boot flags (28.13), in force or not, say EFI; a BMC that refuses to tell them has none."""
+    try:
+        answer = connection.send(CHASSIS, GET_BOOT_OPTIONS, BOOT_FLAGS, 0, 0)
+    except IpmiException as error:
+        if not error.ipmicode:
+            raise
+        return False
+    return len(answer) > 2 and bool(answer[2] & EFI)

@@ -17,7 +17,7 @@ _TARGETS = {
 }
 
 
-def override(service: Service, system: Resource, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
+def override(service: Service, system: Resource, device: BootDevice, *, persistent: bool, uefi: bool | None) -> None:
     """Have the system boot from `device`, and look whether the BMC kept that. Raises LunaError if it didn't."""
     boot = record(system, "Boot")
     allowed = texts(boot, TARGET + _ALLOWED)
@@ -31,15 +31,12 @@ def override(service: Service, system: Resource, device: BootDevice, *, persiste
     _write(service, system, {**wanted, **_mode(service, boot, uefi=uefi)}, text(boot, MODE))
 
 
-def _mode(service: Service, boot: Resource, *, uefi: bool) -> dict[str, str]:
-    """The firmware to ask for: some BMCs fall back to Legacy unless they are told again what they say already.
-
-    `uefi` False may only mean that nobody said anything; a machine isn't sent from UEFI to BIOS by that.
-    """
+def _mode(service: Service, boot: Resource, *, uefi: bool | None) -> dict[str, str]:
+    """The firmware to ask for: some BMCs fall back to Legacy unless they are told again what they say already."""
     current = text(boot, MODE)
-    if not current:
-        return {}
-    mode = "UEFI" if uefi else "Legacy" if service.options.firmware == "bios" else current
+    if not current or uefi is None:
+        return {MODE: current} if current else {}
+    mode = "UEFI" if uefi else "Legacy"
     allowed = texts(boot, MODE + _ALLOWED)
     if allowed and mode not in allowed:
         raise unsupported(service.bmc, f"can't boot its system by {mode}; it knows {', '.join(allowed)}")

@@ -26,7 +26,7 @@ class RedfishDriver(PowerDriver):
         with _logged_in(bmc) as (service, found):
             system.act(service, found, action)
 
-    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
+    def set_boot_device(self, bmc: BmcTarget, device: BootDevice, *, persistent: bool, uefi: bool | None) -> None:
         """Override the boot source and look whether the BMC kept that."""
         with _logged_in(bmc) as (service, found):
             boot.override(service, found, device, persistent=persistent, uefi=uefi)

@@ -26,7 +26,6 @@ class Options:
     ca: Path | None = None
     fingerprints: frozenset[str] = field(default=frozenset())
     insecure: bool = False
-    firmware: str = ""
     system: str = ""
     log: str = ""
 
@@ -46,7 +45,6 @@ def options_of(bmc: BmcTarget) -> Options:
         ca=_ca(bmc),
         fingerprints=frozenset(_fingerprints(bmc)),
         insecure=_choice(bmc, "insecure", ("no", "yes")) == "yes",
-        firmware=_choice(bmc, "firmware", ("", "uefi", "bios")),
         system=bmc.options.get("system", ""),
         log=bmc.options.get("log", ""),
     )
