@@ -12,22 +12,23 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from ipaddress import ip_interface
+from ipaddress import IPv4Address, ip_interface
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import luna_core
 from luna_core.errors import CommandFailed
 from luna_core.hooks import Hooks
 from luna_core.image.pack import Source, pack
 from luna_core.run import run
 from luna_core.settings import CORE_SETTINGS, resolve
 from luna_core.testing import facts
-from luna_core.testing.subject import search_path
 from luna_core.testing.switch import CONTROLLER, Switch
 from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node
 
 BOOT_PORT = 7050
+FILES_PORT = 7051
 _WAIT_S = 60.0
 
 
@@ -126,9 +127,11 @@ class Delivery:
             "layers": str(home / "layers") if overlay else None,
             "index": machine - 1,
             "count": len(self._tokens),
+            "report_command": ["sh", "-c", f'echo "$0 $1 $(date +%s.%N)" >> {home}/phases'],
         }
         (home / "job").write_text(json.dumps(job))
-        python = f"{self.directory}/initramfs/usr/lib/luna/python:{search_path()['PYTHONPATH']}"
+        # What a node has, and not what is installed here: its imports take as long as there.
+        python = f"{self.directory}/initramfs/usr/lib/luna/python:{Path(luna_core.__file__).parent.parent}"
         command = [sys.executable, "-m", "luna_core.node", "fetch", str(home / "job")]
         with (home / "console").open("ab") as console:
             return self._start(machine, command, console, {"PYTHONPATH": python})
@@ -140,6 +143,12 @@ class Delivery:
     def console(self, machine: int) -> str:
         """What the client on a node has said."""
         return (self.home(machine) / "console").read_text()
+
+    def phase_s(self, machine: int, phase: str, status: str = "done") -> float:
+        """When a phase of the client on a node began (`started`) or ended, in seconds since 1970; 0 if it did not."""
+        path = self.home(machine) / "phases"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return max((float(line.split()[2]) for line in lines if line.split()[:2] == [phase, status]), default=0.0)
 
     def reports(self, machine: int) -> list[dict[str, Any]]:
         """What a node has reported, oldest first."""
@@ -166,11 +175,26 @@ class Delivery:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def wait_for_port(self, port: int) -> None:
-        """Wait until something on the controller accepts connections."""
-        address = self.switch.address(CONTROLLER)
-        probe = [*self.switch.inside(CONTROLLER), "bash", "-c", f"</dev/tcp/{address}/{port}"]
-        wait_until(lambda: _succeeds(probe), f"port {port} of the controller")
+    def freeze(self) -> None:
+        """Stop everything that was started by name, as on a controller that hangs: connections stay, nobody answers."""
+        for process in self.processes.values():
+            os.killpg(process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let what `freeze` stopped go on."""
+        for process in self.processes.values():
+            os.killpg(process.pid, signal.SIGCONT)
+
+    def elsewhere(self, version: ImageVersion, address: IPv4Address) -> Endpoint:
+        """The version at the file server of another controller, as luna names it after those of the first."""
+        url = f"http://{address}:{FILES_PORT}/images/{version.manifest_sha256}/"
+        return Endpoint(transport="http", url=url, rank=90)
+
+    def wait_for_port(self, port: int, machine: int = CONTROLLER) -> None:
+        """Wait until something on the controller or a node accepts connections."""
+        address = self.switch.address(machine)
+        probe = [*self.switch.inside(machine), "bash", "-c", f"</dev/tcp/{address}/{port}"]
+        wait_until(lambda: _succeeds(probe), f"port {port} of machine {machine}")
 
     def _start(
         self, machine: int, command: Sequence[str], output: Any, environment: dict[str, str]
