@@ -1,131 +1,97 @@
-"""How long an image takes to reach N nodes and how often the controller sends it, by torrent, by http and by curl.
+"""How long an image takes to reach N nodes and what that costs, by luna and by what else there is.
 
-    python benchmarks/delivery.py [--nodes 1,4,8] [--megabytes 60] [--mbit 50]
+    python benchmarks/delivery.py [--nodes 1,2,4,8,16,32] [--ways torrent,http,curl,aria2,udpcast] [--seconds 10]
 
-Run it as root on a machine that does nothing else. Nodes are network namespaces on a switch, every link of the same
-rate. All nodes share this machine's cores, so choose a rate at which they are idle half the time: then the ratios hold
-for real machines. The limit is the image's bytes through one link; curl fetches one file of the same size.
+Run it as root on a machine that does nothing else; all of it takes half an hour. Nodes are network namespaces on a
+switch, every link of the same rate. All nodes share this machine's processors, so the rate is the highest, up to 200
+Mbit/s, at which they should be idle half the time (--mbit sets another); where "busy" is near 100 % they were the
+bound all the same. The image is what a link carries in --seconds. Clocks run from the start of the clients' processes.
+
+torrent and http are luna's client. curl, aria2 and udpcast bring one .tar.zst of the same files, unpacked by tar.
 """
 
 import argparse
-import os
-import re
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from luna_core.hooks import Hooks
-from luna_core.plugins import PluginRecord, Plugins
-from luna_core.settings import MachineSettings
+import cluster
+from peers import Peers
+
 from luna_core.testing.delivery import Delivery
-from luna_core.testing.switch import CONTROLLER, Switch
+from luna_core.testing.switch import Switch
 from luna_core.types import ImageVersion
 
-PLUGINS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
-
-
-@dataclass(frozen=True)
-class Result:
-    """When the last node had all bytes and had unpacked them, and what left the controller, in bytes."""
-
-    received_s: float
-    done_s: float
-    sent_bytes: int
+WAYS = ("torrent", "http", "curl", "aria2", "udpcast")
+PROGRAMS = {"curl": ("curl", "nginx"), "aria2": ("aria2c", "curl"), "udpcast": ("udp-sender", "udp-receiver")}
+MOST_MBIT = 200.0
+# What a node and its share of the controller take by torrent, unpacking and the start of the processes included.
+CPU_S_PER_GB = 10.0
+HEADER = (
+    "nodes  Mbit/s    MB  way      received/limit  unpacked/limit  copies sent  "
+    "CPU s/GB: node  controller  client MB  own CPU  busy"
+)
 
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--nodes", default="1,4,8", help="numbers of nodes (1,4,8)")
-    parser.add_argument("--megabytes", type=int, default=60, help="size of the image (60)")
-    parser.add_argument("--mbit", type=float, default=50, help="rate of every link (50)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nodes", default="1,2,4,8,16,32", help="numbers of nodes (1,2,4,8,16,32)")
+    parser.add_argument("--ways", default=",".join(WAYS), help=f"what to measure ({','.join(WAYS)})")
+    parser.add_argument("--seconds", type=float, default=10, help="how long a link carries the image (10)")
+    parser.add_argument("--mbit", type=float, help="rate of every link; by default as above")
     given = parser.parse_args()
-    print("nodes  way       received/limit  unpacked/limit  copies sent", flush=True)
+    ways = given.ways.split(",")
+    if unknown := sorted(set(ways) - set(WAYS)):
+        parser.error(f"--ways: {unknown[0]!r} was given; accepted are {', '.join(WAYS)}.")
+    cluster.need("ip", "tc", "tar", "zstd", *(program for way in ways for program in PROGRAMS.get(way, ())))
+    print(cluster.machine())
+    print(HEADER, flush=True)
     for nodes in (int(word) for word in given.nodes.split(",")):
-        for way in ("torrent", "http", "curl"):
-            with controller(nodes, given.mbit) as delivery:
-                version = pack(delivery, given.megabytes)
-                result = fetch_by_curl(delivery, version) if way == "curl" else fetch(delivery, version, way)
-            limit_s = version.size_bytes * 8 / (given.mbit * 1e6)
-            times = f"{result.received_s / limit_s:14.2f}  {result.done_s / limit_s:14.2f}"
-            print(f"{nodes:5}  {way:8}  {times}  {result.sent_bytes / version.size_bytes:11.2f}", flush=True)
+        mbit = given.mbit or rate_mbit(nodes)
+        for way in ways:
+            print(line(nodes, mbit, way, *measure(nodes, mbit, given.seconds, way)), flush=True)
 
 
-@contextmanager
-def controller(nodes: int, mbit: float) -> Iterator[Delivery]:
-    """A controller with both transports, and its nodes."""
-    directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir="/dev/shm"))
-    directory.chmod(0o755)
-    os.environ["LUNA_STATE_DIRECTORY"] = str(directory)
-    records = [PluginRecord(name=name, kind="plugin", origin=name) for name in PLUGINS]
-    hooks = Hooks(Plugins(MachineSettings(), records))
-    try:
-        with Switch(nodes, node_mbit=mbit, controller_mbit=mbit) as switch, Delivery(directory, hooks, switch) as one:
-            for port in (6881, 7051):
-                one.wait_for_port(port)
-            yield one
-    finally:
-        shutil.rmtree(directory)
+def rate_mbit(nodes: int) -> float:
+    """The links' rate at which luna should leave half of this machine idle."""
+    return min(MOST_MBIT, round(cluster.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000))
 
 
-def pack(delivery: Delivery, megabytes: int) -> ImageVersion:
-    """An image of bytes that can't be compressed, known to the seeder when this returns."""
-    tree = delivery.directory / "tree"
-    tree.mkdir()
-    for number in range(megabytes):
-        (tree / f"file{number}").write_bytes(os.urandom(1_000_000))
-    version = delivery.pack(tree)
-    log = delivery.directory / "seeder.log"
-    while version.manifest_sha256 not in log.read_text():
-        time.sleep(0.1)
-    return version
+def measure(nodes: int, mbit: float, seconds: float, way: str) -> tuple[cluster.Result, int]:
+    """One delivery, and the image's size."""
+    with cluster.cluster(Switch(nodes, node_mbit=mbit, controller_mbit=mbit)) as delivery:
+        tree = cluster.random_tree(delivery, int(mbit * 1e6 / 8 * seconds))
+        version = cluster.publish(delivery, tree)
+        if way in ("torrent", "http"):
+            return by_luna(delivery, version, way), version.size_bytes
+        peers = Peers(delivery, tree, mbit)
+        ways = {"curl": peers.curl, "aria2": peers.aria2, "udpcast": peers.udpcast}
+        return ways[way](), version.size_bytes
 
 
-def fetch(delivery: Delivery, version: ImageVersion, transport: str) -> Result:
-    """All nodes at once, by one transport only."""
-
-    def start(machine: int) -> Callable[[], int]:
-        endpoints = [one for one in delivery.endpoints(machine, version) if one.transport == transport]
-        return delivery.fetch(machine, version, endpoints).wait
-
-    result = measured(delivery, start)
-    last = [
-        float(match[1])
-        for machine in nodes(delivery)
-        if (match := re.search(r"([\d.]+) s: 100 % of the image", delivery.console(machine)))
-    ]
-    return Result(max(last, default=result.done_s), result.done_s, result.sent_bytes)
+def by_luna(delivery: Delivery, version: ImageVersion, transport: str) -> cluster.Result:
+    """By luna's client with one transport only."""
+    endpoints = {
+        machine: [one for one in delivery.endpoints(machine, version) if one.transport == transport]
+        for machine in delivery.switch.machines[1:]
+    }
+    return cluster.measured(
+        delivery,
+        lambda machine: delivery.fetch(machine, version, endpoints[machine]),
+        lambda machine: delivery.phase_s(machine, "download"),
+    )
 
 
-def fetch_by_curl(delivery: Delivery, version: ImageVersion) -> Result:
-    """What an HTTP server and curl make of a file of this size."""
-    (delivery.directory / "public/file").write_bytes(os.urandom(version.size_bytes))
-    url = f"http://{delivery.switch.address(CONTROLLER)}:7051/file"
-
-    def start(machine: int) -> Callable[[], int]:
-        delivery.start(f"curl{machine}", ["curl", "--silent", "--output", os.devnull, url], machine)
-        return delivery.processes.pop(f"curl{machine}").wait
-
-    return measured(delivery, start)
-
-
-def measured(delivery: Delivery, start: Callable[[int], Callable[[], int]]) -> Result:
-    """Start a process on every node, wait for all of them, and see what the controller sent."""
-    sent_bytes, begin_s = delivery.switch.sent_bytes(CONTROLLER), time.monotonic()
-    for wait in [start(machine) for machine in nodes(delivery)]:
-        if status := wait():
-            raise SystemExit(f"a node ended with status {status}: {delivery.console(1)}")
-    done_s = time.monotonic() - begin_s
-    return Result(done_s, done_s, delivery.switch.sent_bytes(CONTROLLER) - sent_bytes)
-
-
-def nodes(delivery: Delivery) -> range:
-    """The machines that are nodes."""
-    return delivery.switch.machines[1:]
+def line(nodes: int, mbit: float, way: str, result: cluster.Result, size_bytes: int) -> str:
+    """A line of the table."""
+    limit_s, gigabytes = size_bytes * 8 / (mbit * 1e6), size_bytes / 1e9
+    columns: Sequence[str] = (
+        f"{nodes:5}  {mbit:6.0f}  {size_bytes / 1e6:4.0f}  {way:7}",
+        f"{result.received_s / limit_s:14.2f}  {result.unpacked_s / limit_s:14.2f}",
+        f"{result.sent_bytes / size_bytes:11.2f}",
+        f"{result.node_cpu_s / nodes / gigabytes:14.1f}  {result.controller_cpu_s / gigabytes:10.1f}",
+        f"{result.memory_bytes / 1e6:9.0f}  {result.own_share:7.0%}  {result.busy_share:4.0%}",
+    )
+    return "  ".join(columns)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ import luna_core
 from luna_core.errors import CommandFailed
 from luna_core.hooks import Hooks
 from luna_core.image.pack import Source, pack
+from luna_core.model.boot import TRACKER
+from luna_core.node.job import derived_key
 from luna_core.run import run
 from luna_core.settings import CORE_SETTINGS, resolve
 from luna_core.testing import facts
@@ -99,6 +101,11 @@ class Delivery:
         """What luna would tell a node."""
         answers = self.hooks.luna_transport_endpoints(version, self.node(machine))
         return sorted((answer.value for answer in answers), key=lambda endpoint: endpoint.rank)
+
+    def announce_url(self, machine: int) -> str:
+        """Where the tracker listens to this node."""
+        key = derived_key(self._tokens[machine], TRACKER)
+        return f"http://{self.switch.address(CONTROLLER)}:{BOOT_PORT}/announce/{key}/announce"
 
     def fetch(
         self,

@@ -1,0 +1,189 @@
+"""A controller and its nodes for benchmarks of delivery: namespaces, real services, and what a delivery costs."""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from luna_core.hooks import Hooks
+from luna_core.plugins import PluginRecord, Plugins
+from luna_core.run import run
+from luna_core.settings import MachineSettings
+from luna_core.testing.delivery import Delivery, wait_until
+from luna_core.testing.switch import CONTROLLER, Switch
+from luna_core.types import ImageVersion
+
+PLUGINS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
+CORES = len(os.sched_getaffinity(0))
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_POLL_S = 0.05
+_SAMPLE_S = 0.5
+_TOO_LONG_S = 900.0
+
+
+@dataclass
+class Result:
+    """Seconds until the last node had received and unpacked all; what the controller sent; what it took."""
+
+    received_s: float = 0.0
+    unpacked_s: float = 0.0
+    sent_bytes: int = 0
+    node_cpu_s: float = 0.0
+    controller_cpu_s: float = 0.0
+    memory_bytes: int = 0
+    busy_share: float = 0.0
+    ended: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def own_share(self) -> float:
+        """The share of this machine's processors that nodes and controller took."""
+        return (self.node_cpu_s + self.controller_cpu_s) / (CORES * max(self.unpacked_s, 0.001))
+
+
+def machine() -> str:
+    """What the figures depend on, in one line."""
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    return (
+        f"{CORES} cores, {memory_bytes / (1 << 30):.0f} GiB, load {load} at the start; "
+        f"Linux {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def need(*programs: str) -> None:
+    """Raise SystemExit unless this is root and the programs are there."""
+    if os.geteuid():
+        raise SystemExit("This benchmark makes network namespaces: run it as root.")
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        raise SystemExit(f"Not found: {', '.join(missing)}; packaging/apt-packages.txt says what they belong to.")
+
+
+@contextmanager
+def cluster(switch: Switch) -> Iterator[Delivery]:
+    """A controller with both transports, and its nodes, on a tmpfs."""
+    directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir="/dev/shm"))
+    directory.chmod(0o755)
+    os.environ["LUNA_STATE_DIRECTORY"] = str(directory)
+    records = [PluginRecord(name=name, kind="plugin", origin=name) for name in PLUGINS]
+    hooks = Hooks(Plugins(MachineSettings(), records))
+    try:
+        with switch, Delivery(directory, hooks, switch) as one:
+            try:
+                for port in (6881, 7051):
+                    one.wait_for_port(port)
+                yield one
+            finally:
+                end_nodes(one)
+    finally:
+        shutil.rmtree(directory)
+
+
+def random_tree(delivery: Delivery, size_bytes: int) -> Path:
+    """A tree of files of 1 MB that can't be compressed."""
+    tree = delivery.directory / "tree"
+    tree.mkdir()
+    for number in range(max(1, round(size_bytes / 1_000_000))):
+        (tree / f"file{number}").write_bytes(os.urandom(1_000_000))
+    return tree
+
+
+def publish(delivery: Delivery, tree: Path) -> ImageVersion:
+    """The tree as a version, known to the seeder when this returns."""
+    version = delivery.pack(tree)
+    log = delivery.directory / "seeder.log"
+    wait_until(lambda: version.manifest_sha256 in log.read_text(), "the seeder to see the version")
+    return version
+
+
+def measured(
+    delivery: Delivery,
+    start: Callable[[int], "subprocess.Popen[bytes]"],
+    received_s: Callable[[int], float],
+    begin: Callable[[], object] = lambda: None,
+) -> Result:
+    """Start a process on every node, then call `begin`, and wait for all; `received_s` says when a node had all bytes.
+
+    Raises SystemExit if a process fails.
+    """
+    switch, result = delivery.switch, Result()
+    sent_bytes, controller_cpu_s, busy = switch.sent_bytes(CONTROLLER), _cpu_s(_pids(switch, CONTROLLER)), _busy()
+    begin_s, clock_s = time.monotonic(), time.time()
+    clients = {machine: start(machine) for machine in switch.machines if machine != CONTROLLER}
+    begin()
+    sample_s = begin_s
+    while clients:
+        time.sleep(_POLL_S)
+        for machine, client in list(clients.items()):
+            _look_at(machine, client, result, begin_s)
+            if machine in result.ended:
+                del clients[machine]
+        if time.monotonic() - sample_s > _SAMPLE_S:
+            sample_s = time.monotonic()
+            result.memory_bytes = max(result.memory_bytes, *_memory_bytes(switch))
+        if sample_s - begin_s > _TOO_LONG_S:
+            raise SystemExit(f"nodes {', '.join(map(str, clients))} did not end within {_TOO_LONG_S:g} s")
+    result.unpacked_s = max(result.ended.values())
+    idle_s, all_s = (after - before for before, after in zip(busy, _busy(), strict=True))
+    result.busy_share = 1 - idle_s / max(all_s, 0.001)
+    result.received_s = max(map(received_s, result.ended)) - clock_s
+    result.sent_bytes = switch.sent_bytes(CONTROLLER) - sent_bytes
+    result.controller_cpu_s = _cpu_s(_pids(switch, CONTROLLER)) - controller_cpu_s
+    # What goes on seeding was not counted with the client that started it.
+    result.node_cpu_s += sum(_cpu_s(_pids(switch, machine)) for machine in result.ended)
+    return result
+
+
+def end_nodes(delivery: Delivery) -> None:
+    """End what still runs on nodes."""
+    for pid in [pid for machine in delivery.switch.machines if machine for pid in _pids(delivery.switch, machine)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _look_at(machine: int, client: "subprocess.Popen[bytes]", result: Result, begin_s: float) -> None:
+    pid, status, usage = os.wait4(client.pid, os.WNOHANG)
+    if pid:
+        result.ended[machine] = time.monotonic() - begin_s
+        result.node_cpu_s += usage.ru_utime + usage.ru_stime
+        client.returncode = os.waitstatus_to_exitcode(status)
+        if client.returncode:
+            raise SystemExit(f"the client on node {machine} ended with status {client.returncode}")
+
+
+def _pids(switch: Switch, machine: int) -> list[int]:
+    return [int(word) for word in run(["ip", "netns", "pids", switch.namespace(machine)]).split()]
+
+
+def _cpu_s(pids: list[int]) -> float:
+    """User and system time of processes and of their children that they waited for (proc_pid_stat(5))."""
+    ticks = 0
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / _TICKS_PER_S
+
+
+def _memory_bytes(switch: Switch) -> list[int]:
+    """Resident memory of each node's processes together, what they share counted for each."""
+    names = {Path(f"/run/netns/{switch.namespace(one)}").stat().st_ino: one for one in switch.machines if one}
+    sums = dict.fromkeys(names.values(), 0)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if machine := names.get((process / "ns/net").stat().st_ino):
+                sums[machine] += int((process / "statm").read_text().split()[1]) * _PAGE_BYTES
+    return list(sums.values())
+
+
+def _busy() -> tuple[float, float]:
+    """Idle and all seconds of this machine's processors since it started (proc_stat(5))."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (ticks[3] + ticks[4]) / _TICKS_PER_S, sum(ticks) / _TICKS_PER_S
