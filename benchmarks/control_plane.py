@@ -1,0 +1,306 @@
+"""What the boot server answers to bursts of booting nodes, while slow downloads keep the file server busy.
+
+    python benchmarks/control_plane.py [--nodes 512,4096] [--downloads 64] [--rounds 3]
+
+A real `luna serve` on a real SQLite store. Every node has an address of its own on the loopback network and one
+connection that it keeps, as iPXE and curl do; all nodes of a burst ask at once, and the server shares this machine's
+cores with them. A request's time begins with its burst, so it includes the wait for a place in the queue.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import os
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+from luna_core.model import Cluster, Group, Network
+from luna_core.node.job import derived_key
+from luna_core.operations import Luna, Work, connect
+from luna_core.operations.configure import set_setting
+from luna_core.operations.interfaces import set_interface
+from luna_core.operations.nodes import add_nodes
+from luna_core.operations.objects import add
+from luna_core.settings import MachineSettings
+from luna_core.testing.image import Sizes, offer_random_image
+from luna_transport_torrent import bencode
+
+CONTROLLER = "127.99.255.254"
+NETWORK = "127.99.0.0/16"
+LUNA = Path(sys.executable).with_name("luna")
+SLOW_BYTES_S = 100_000
+WAIT_S = 60.0
+TIMEOUT_S = 120.0
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A controller that runs: its ports, the torrent's hash, and a file for slow downloads."""
+
+    boot_port: int
+    files_port: int
+    info_hash: bytes
+    file: str
+
+
+@dataclass(kw_only=True)
+class Client:
+    """A node: what it knows of itself, and its connection."""
+
+    name: str
+    mac: str
+    address: str
+    token: str = ""
+    streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+
+@dataclass
+class Burst:
+    """One kind of request by all nodes at once."""
+
+    kind: str
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    took_s: float = 0.0
+
+
+def main() -> None:
+    """Measure and print a table; exit status 1 if what must hold doesn't."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--nodes", default="512,4096", help="numbers of nodes (512,4096)")
+    parser.add_argument("--downloads", type=int, default=64, help="slow downloads that go on meanwhile (64)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all nodes boot (3)")
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()), help="where the store is")
+    given = parser.parse_args()
+    load = os.getloadavg()[0]
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
+    print("must hold: 512 boot scripts (entry and discovery): p99 under 1 s, no error; 4096 announces: no error")
+    print("nodes  request     requests  errors    per s  p50 ms  p99 ms  max ms", flush=True)
+    held = True
+    for count in (int(word) for word in given.nodes.split(",")):
+        with controller(given.scratch, count) as (place, clients):
+            for _ in range(given.rounds):
+                bursts = asyncio.run(measure(place, clients, given.downloads))
+                for one in bursts:
+                    held &= show(count, one)
+    sys.exit(0 if held else "what must hold doesn't")
+
+
+def show(nodes: int, burst: Burst) -> bool:
+    """Print a line; returns whether what must hold does."""
+    rate = len(burst.seconds) / burst.took_s
+    p50, p99, most = (1000 * percentile(burst.seconds, share) for share in (0.5, 0.99, 1.0))
+    print(
+        f"{nodes:5}  {burst.kind:10}  {len(burst.seconds):8}  {len(burst.errors):6}  {rate:7.0f}  "
+        f"{p50:6.0f}  {p99:6.0f}  {most:6.0f}",
+        flush=True,
+    )
+    for error in burst.errors[:2]:
+        print(f"       {error}")
+    slow = nodes <= 512 and burst.kind in ("entry", "discovery") and p99 >= 1000
+    return not burst.errors and not slow
+
+
+def percentile(seconds: Sequence[float], share: float) -> float:
+    """The time within which this share of the requests was answered."""
+    if not seconds or share == 1.0:
+        return max(seconds, default=0.0)
+    return statistics.quantiles(seconds, n=100, method="inclusive")[round(share * 100) - 1]
+
+
+@contextmanager
+def controller(scratch: Path, nodes: int) -> Iterator[tuple[Place, list[Client]]]:
+    """A cluster whose nodes are known by their MACs, and `luna serve` for it."""
+    directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir=scratch))
+    directory.chmod(0o755)
+    os.environ.update(LUNA_STATE_DIRECTORY=str(directory), LUNA_STORE="")
+    settings = MachineSettings(
+        state_directory=directory, store=f"sqlite://{directory}/luna.db", key_file=directory / "luna.key"
+    )
+    clients = [_client(number) for number in range(1, nodes + 1)]
+    ports = {name: _free_port() for name in ("http.port", "http.files_port", "torrent.port")}
+    try:
+        with connect(settings, who="benchmark") as luna:
+            luna.change(lambda work: _cluster(work, luna, ports, directory), "a cluster")
+            packed = offer_random_image(luna, "compute", directory, Sizes(initramfs_bytes=50 << 20))
+            luna.change(lambda work: _nodes(work, clients), "nodes")
+        torrent = bencode.decode(
+            (settings.public_directory / f"torrents/{packed.manifest_sha256}.torrent").read_bytes()
+        )
+        assert isinstance(torrent, dict)  # noqa: S101 - tells the type checker what a torrent is
+        place = Place(
+            boot_port=ports["http.port"],
+            files_port=ports["http.files_port"],
+            info_hash=hashlib.sha256(bencode.encode(torrent[b"info"])).digest()[:20],
+            file=f"/images/{packed.manifest_sha256}/initramfs",
+        )
+        with _serving(directory, [place.boot_port, place.files_port]):
+            yield place, clients
+    finally:
+        shutil.rmtree(directory)
+
+
+def _cluster(work: Work, luna: Luna, ports: dict[str, int], directory: Path) -> None:
+    add(work, Cluster, "cluster", {"frontend_addresses": [CONTROLLER]})
+    add(work, Network, "cluster", {"subnets": [{"network": NETWORK}]})
+    given = {**ports, "dhcp.server": "none", "dns.server": "none", "tftp.directory": str(directory / "tftp")}
+    for name, value in given.items():
+        set_setting(work, luna.declared_settings(), name, str(value))
+
+
+def _nodes(work: Work, clients: Sequence[Client]) -> None:
+    add(work, Group, "compute", {"osimage": "compute"})
+    set_interface(work, Group, "compute", "BOOTIF", {"networks": ["cluster"]}, new=True)
+    add_nodes(work, [one.name for one in clients], {"group": "compute"}, macs=[one.mac for one in clients])
+
+
+def _client(number: int) -> Client:
+    return Client(
+        name=f"node{number:04}",
+        mac=f"52:54:00:6c:{number >> 8:02x}:{number & 255:02x}",
+        address=str(IPv4Address("127.99.0.0") + number),
+    )
+
+
+@contextmanager
+def _serving(directory: Path, ports: Sequence[int]) -> Iterator[None]:
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen([LUNA, "serve"], stdout=log, stderr=log)  # noqa: S603
+    try:
+        for port in ports:
+            _wait_for(port, directory / "log")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(port: int, log: Path) -> None:
+    until_s = time.monotonic() + WAIT_S
+    while True:
+        with suppress(OSError), socket.create_connection((CONTROLLER, port)):
+            return
+        if time.monotonic() > until_s:
+            sys.exit(f"nothing listens on port {port}:\n{log.read_text()[-2000:]}")
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((CONTROLLER, 0))
+        return int(one.getsockname()[1])
+
+
+async def measure(place: Place, clients: Sequence[Client], downloads: int) -> list[Burst]:
+    """Boot all nodes once, each kind of request by all of them at once."""
+    slow = [asyncio.create_task(_download_slowly(place)) for _ in range(downloads)]
+    await asyncio.sleep(0.5)
+    try:
+        return [
+            await burst("entry", clients, lambda one: ask(place, one, "GET /boot/ipxe")),
+            await burst("discovery", clients, lambda one: discover(place, one)),
+            await burst("install", clients, lambda one: ask(place, one, f"GET /boot/install?node={one.name}")),
+            await burst("announce", clients, lambda one: announce(place, one)),
+            await burst("status", clients, lambda one: status(place, one)),
+        ]
+    finally:
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        for one in clients:
+            if one.streams:
+                one.streams[1].close()
+                one.streams = None
+
+
+async def burst(kind: str, clients: Sequence[Client], request: Callable[[Client], Awaitable[bytes]]) -> Burst:
+    """All clients at once; what is no 200 or 204, or takes two minutes, is an error."""
+    result, begin_s = Burst(kind), time.monotonic()
+
+    async def one_request(one: Client) -> None:
+        try:
+            await asyncio.wait_for(request(one), TIMEOUT_S)
+            result.seconds.append(time.monotonic() - begin_s)
+        except Exception as error:  # whatever it is, it is counted
+            result.errors.append(f"{one.name}: {error!r}")
+
+    await asyncio.gather(*(one_request(one) for one in clients))
+    result.took_s = time.monotonic() - begin_s
+    return result
+
+
+async def discover(place: Place, one: Client) -> bytes:
+    """Be recognised, and remember the session's token."""
+    query = f"booted={one.mac}&mac={one.mac}&serial=&asset=&vendor=QEMU&product=Standard&platform=pcbios&arch=x86_64"
+    script = await ask(place, one, f"GET /boot/discovery?{query}")
+    found = re.search(rb"luna\.session=(\S+)", script)
+    if not found:
+        raise ValueError(f"no boot script: {script[:200]!r}")
+    one.token = found[1].decode()
+    return script
+
+
+async def announce(place: Place, one: Client) -> bytes:
+    """Tell the tracker that the node begins."""
+    key = derived_key(one.token, "tracker")
+    hashes = f"info_hash={quote_from_bytes(place.info_hash)}&peer_id=-LT2110-{one.mac.replace(':', '')}"
+    body = await ask(
+        place, one, f"GET /announce/{key}/announce?{hashes}&port=6881&left=1000000&compact=1&event=started&numwant=50"
+    )
+    if b"failure reason" in body:
+        raise ValueError(f"refused: {body!r}")
+    return body
+
+
+async def status(place: Place, one: Client) -> bytes:
+    """Report a phase, as the install script does."""
+    form = f"node={one.name}&phase=prescript&status=started&exit_status=&uptime_s=20&sent_uptime_s=20"
+    return await ask(place, one, "POST /boot/status", form)
+
+
+async def ask(place: Place, one: Client, request: str, body: str = "") -> bytes:
+    """The answer's body. Raises ValueError with the answer for another status than 200 and 204."""
+    if one.streams is None:
+        one.streams = await asyncio.open_connection(CONTROLLER, place.boot_port, local_addr=(one.address, 0))
+    reader, writer = one.streams
+    lines = [f"{request} HTTP/1.1", f"Host: {CONTROLLER}:{place.boot_port}"]
+    lines += [f"Authorization: Bearer {one.token}"] if one.token else []
+    lines += [f"Content-Length: {len(body)}", "Content-Type: application/x-www-form-urlencoded"] if body else []
+    writer.write("\r\n".join([*lines, "", body]).encode())
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1")
+    size = re.search(r"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+    answer = await reader.readexactly(int(size[1]) if size else 0)
+    if re.search(r"(?i)^connection: *close", head, re.MULTILINE):
+        writer.close()
+        one.streams = None
+    if head.split()[1] not in ("200", "204"):
+        raise ValueError(f"{head.splitlines()[0]} {answer[:200]!r}")
+    return answer
+
+
+async def _download_slowly(place: Place) -> None:
+    """Hold a connection of the file server for as long as the measurement takes."""
+    reader, writer = await asyncio.open_connection(CONTROLLER, place.files_port, limit=SLOW_BYTES_S)
+    try:
+        writer.write(f"GET {place.file} HTTP/1.1\r\nHost: {CONTROLLER}\r\n\r\n".encode())
+        while await reader.read(SLOW_BYTES_S // 4):
+            await asyncio.sleep(0.25)
+    finally:
+        writer.close()
+
+
+if __name__ == "__main__":
+    main()
