@@ -78,6 +78,7 @@ CORE_SETTINGS = (
         default="/root/.ssh/authorized_keys",
         help="File with the ssh keys that may log in to nodes as root, and to their rescue system while they boot.",
     ),
+    Setting(name="image.root_password", default="locked", help="`locked`, or a file that holds root's crypt(5) hash."),
     Setting(name="image.initramfs_level", default=19, help="zstd level of an initramfs; every node fetches it alone."),
     Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
     Setting(name="boot.up_port", default=22, help="TCP port on which a booted node answers; 0: don't look."),
@@ -90,6 +91,16 @@ CORE_SETTINGS = (
         name="boot.script_timeout_s",
         default=3600,
         help="After how many seconds a script of an installation is ended and has failed; 0: never.",
+    ),
+    Setting(
+        name="boot.wave",
+        default=32,
+        help="How many nodes load kernel and initramfs from the controller at once, while others wait; 0: all that ask.",
+    ),
+    Setting(
+        name="boot.relays",
+        default=False,
+        help="Whether nodes in the installer hand kernel and initramfs on to nodes that wait, which trusts them.",
     ),
     Setting(name="boot.menu_naming", default=True, help="Whether the boot menu may name machines after free nodes."),
     Setting(

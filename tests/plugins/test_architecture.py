@@ -19,9 +19,9 @@ PUBLIC = {
     *("hookspecs", "types", "interfaces", "errors", "settings", "run", "drivers", "operations", "testing"),
     *("cli.output", "cli.context"),
 }
-# DHCP and DNS drivers may not share code with each other, so core holds what they have in common; and the part of a
-# transport that runs on a node is called by luna's client there.
-PUBLIC_TO_KINDS = {"dhcp": {"services"}, "dns": {"services"}, "transport": {"node"}}
+# DHCP and DNS drivers may not share code with each other, nor may distros, so core holds what they have in common; and
+# the part of a transport that runs on a node is called by luna's client there.
+PUBLIC_TO_KINDS = {"dhcp": {"services"}, "dns": {"services"}, "transport": {"node"}, "distro": {"distro"}}
 OF_PLUGINS = {"libtorrent", "pyghmi", "pysnmp", "sushy", "dnf", "apt", "hawkey", "rpm"}
 OF_TEST_RUNS = {"pytest", "hypothesis"}
 FACES = {"click", "bottle", "cheroot"}

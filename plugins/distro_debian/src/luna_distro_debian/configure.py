@@ -6,6 +6,7 @@ Nothing is written where the tree is right already, for an unchanged tree must g
 import re
 from pathlib import Path
 
+from luna_core.distro.access import let_in, write_if_changed
 from luna_core.errors import BadInput
 from luna_core.run import run_contained
 from luna_core.types import Image
@@ -17,37 +18,9 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}_[A-Z]{2}(\.([A-Za-z0-9-]+))?(@[a-z]+)?")
 
 def configure(image: Image, root: Path) -> None:
     """Bring a tree in line with the settings. Raises BadInput, CommandFailed."""
-    _install_keys(Path(settings.text(image, settings.KEYS)), root)
-    _set_password(settings.text(image, settings.PASSWORD), root)
+    let_in(image, root)
     _set_locale(settings.text(image, settings.LOCALE), root, compiled=settings.needs_locales(image))
     _enable_networkd(root)
-
-
-def _install_keys(keys: Path, root: Path) -> None:
-    if keys.is_file():
-        directory = root / "root/.ssh"
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(directory / "authorized_keys", keys.read_text(), mode=0o600)
-
-
-def _set_password(policy: str, root: Path) -> None:
-    word = "*" if policy == "locked" else _hash(Path(policy))
-    shadow = root / "etc/shadow"
-    lines = [line.split(":") for line in shadow.read_text().splitlines()]
-    changed = [":".join([fields[0], word, *fields[2:]] if fields[0] == "root" else fields) for fields in lines]
-    _write(shadow, "\n".join(changed) + "\n", mode=None)
-
-
-def _hash(file: Path) -> str:
-    try:
-        word = file.read_text().strip()
-    except OSError as error:
-        raise BadInput(f"setting {settings.PASSWORD.name}: {file} can't be read: {error.strerror}.") from error
-    if not word.startswith("$") or ":" in word or len(word.split()) != 1:
-        raise BadInput(
-            f"setting {settings.PASSWORD.name}: {file} holds no hash; 'mkpasswd --method=yescrypt' makes one."
-        )
-    return word
 
 
 def _set_locale(locale: str, root: Path, *, compiled: bool) -> None:
@@ -63,9 +36,9 @@ def _set_locale(locale: str, root: Path, *, compiled: bool) -> None:
                 f"setting {settings.LOCALE.name}: {locale} was given, but {root} has no package locales: "
                 "'chroot' into it and install it, or build the image anew."
             )
-        if _write(root / "etc/locale.gen", line) or not (root / "usr/lib/locale/locale-archive").exists():
+        if write_if_changed(root / "etc/locale.gen", line) or not (root / "usr/lib/locale/locale-archive").exists():
             run_contained(["chroot", root, "locale-gen"])
-    _write(root / "etc/default/locale", f"LANG={locale}\n")
+    write_if_changed(root / "etc/default/locale", f"LANG={locale}\n")
 
 
 def _enable_networkd(root: Path) -> None:
@@ -73,14 +46,3 @@ def _enable_networkd(root: Path) -> None:
     enabled = root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
     if renderer(root) == "networkd" and not enabled.is_symlink():
         run_contained(["chroot", root, "systemctl", "enable", "systemd-networkd.service"])
-
-
-def _write(path: Path, text: str, mode: int | None = 0o644) -> bool:
-    """Whether the file had to be written; `mode` None leaves an existing file's mode."""
-    if path.is_file() and path.read_text() == text:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    if mode is not None:
-        path.chmod(mode)
-    return True

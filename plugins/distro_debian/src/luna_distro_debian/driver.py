@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from luna_core.distro.links import resolv_conf
+from luna_core.distro.tree import os_release
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
 from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, tree
 from luna_distro_debian.build import build_tree, is_ubuntu
-from luna_distro_debian.names import resolv_conf
 
 _RENDERERS = {"netplan": netplan.files, "ifupdown": ifupdown.files, "networkd": networkd.files}
 _SYSTEM = ("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "ca-certificates")
@@ -19,7 +20,7 @@ class Debian(Distro):
 
     def recognises(self, root: Path) -> bool:
         """Whether os-release(5) calls it Debian or says that it is like it."""
-        values = tree.os_release(root)
+        values = os_release(root)
         return "debian" in (values.get("ID", ""), *values.get("ID_LIKE", "").split())
 
     def build(self, image: Image, root: Path, packages: Sequence[str], progress: Callable[[str], None]) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from luna_core.types import InterfaceAddress, Node, NodeFile
-from luna_distro_debian.names import (
+from luna_core.distro.links import (
     Link,
     domains,
     is_ipv6,
@@ -14,6 +13,7 @@ from luna_distro_debian.names import (
     rename_files,
     system_name,
 )
+from luna_core.types import InterfaceAddress, Node, NodeFile
 
 
 def files(node: Node) -> Sequence[NodeFile]:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from luna_core.errors import BadInput
-from luna_core.types import Node, NodeFile
-from luna_distro_debian.names import (
+from luna_core.distro.links import (
     Link,
     default_gateways,
     domains,
@@ -15,6 +13,8 @@ from luna_distro_debian.names import (
     rename_files,
     system_name,
 )
+from luna_core.errors import BadInput
+from luna_core.types import Node, NodeFile
 
 SECTIONS = {"ethernet": "ethernets", "infiniband": "ethernets", "bond": "bonds", "vlan": "vlans", "bridge": "bridges"}
 

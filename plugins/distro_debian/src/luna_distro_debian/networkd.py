@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from luna_core.types import Interface, Node, NodeFile
-from luna_distro_debian.names import (
+from luna_core.distro.links import (
     Link,
     default_gateways,
     domains,
@@ -14,6 +13,7 @@ from luna_distro_debian.names import (
     system_name,
     vlans_of,
 )
+from luna_core.types import Interface, Node, NodeFile
 
 DIRECTORY = "/etc/systemd/network"
 

@@ -1,6 +1,5 @@
 """The settings of Debian images."""
 
-from luna_core.settings import CORE_SETTINGS
 from luna_core.types import Image, Setting
 
 RELEASE = Setting(name="debian.release", default="bookworm", help="Suite that Debian images are built of.")
@@ -10,11 +9,7 @@ REPOSITORIES = Setting(
     name="debian.repositories", default=(), help="Further repositories, as lines of sources.list(5)."
 )
 LOCALE = Setting(name="debian.locale", default="C.UTF-8", help="LANG of Debian images, as in en_US.UTF-8.")
-KEYS = next(setting for setting in CORE_SETTINGS if setting.name == "image.authorized_keys")
-PASSWORD = Setting(
-    name="image.root_password", default="locked", help="`locked`, or a file that holds root's crypt(5) hash."
-)
-ALL = (RELEASE, MIRROR, COMPONENTS, REPOSITORIES, LOCALE, PASSWORD)
+ALL = (RELEASE, MIRROR, COMPONENTS, REPOSITORIES, LOCALE)
 _COMPILED_IN = ("C", "POSIX", "C.UTF-8")
 
 

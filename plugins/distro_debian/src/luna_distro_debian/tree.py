@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from luna_core.types import Kernel
@@ -26,17 +26,6 @@ def writes_resolv_conf(root: Path) -> bool:
     if renderer(root) == "ifupdown":
         return "resolvconf/" in target
     return "systemd/resolve/" in target and (root / "usr/lib/systemd/systemd-resolved").exists()
-
-
-def os_release(root: Path) -> Mapping[str, str]:
-    """The values of os-release(5) in a tree; none if it has no such file."""
-    for name in ("etc/os-release", "usr/lib/os-release"):
-        path = root / name
-        # /etc/os-release is usually a symbolic link, which may lead out of the tree if it is an absolute one.
-        if path.is_file() and path.resolve().is_relative_to(root.resolve()):
-            pairs = (line.partition("=") for line in path.read_text().splitlines() if "=" in line)
-            return {key: value.strip("\"'") for key, _, value in pairs}
-    return {}
 
 
 def kernels(root: Path) -> Iterator[Kernel]:

@@ -1,4 +1,4 @@
-"""What the three ways of configuring a network have in common: which links there are and what each needs."""
+"""The links of a node as its operating system is to configure them, whatever the format of its configuration."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
