@@ -144,10 +144,12 @@ class PowerDriver(ABC):
     """What powers a node.
 
     One object serves one operation at a time. `parallel` says how luna may use many at once: in threads of one
-    process, or in worker processes of one thread each, for libraries that don't bear threads.
+    process, or in worker processes of one thread each, for libraries that don't bear threads. `secret_options` names
+    those options of a bmcsetup that luna keeps like its password; the driver finds them among the target's others.
     """
 
     parallel: ClassVar[Literal["threads", "processes"]] = "threads"
+    secret_options: ClassVar[Sequence[str]] = ()
 
     @abstractmethod
     def state(self, bmc: BmcTarget) -> PowerState:

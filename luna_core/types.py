@@ -418,7 +418,7 @@ class BootDevice(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BmcTarget:
-    """A node's BMC and how to log in to it. The password never appears in its repr."""
+    """A node's BMC and how to log in to it. Neither password nor options, some of them secret, appear in its repr."""
 
     node: str
     address: IPAddress
@@ -426,7 +426,7 @@ class BmcTarget:
     password: str = field(repr=False)
     port: int | None = None
     timeout_s: float = 5.0
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

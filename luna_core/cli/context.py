@@ -95,18 +95,21 @@ class SecretParameter(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read or ask for the secret, without the newline that ends it."""
-        title = _title(param, "secret")
-        if not isinstance(value, str):
-            return value
-        if value == "ask":
-            return click.prompt(
-                title.replace("_", " ").capitalize(), hide_input=True, confirmation_prompt=True, err=True
-            )
-        if not value.startswith("@") or value.startswith("@@"):
-            raise BadInput(
-                f"{title}: a secret on the command line can be seen by everybody; accepted are @FILE, @- and ask."
-            )
-        return read_value(title, value).rstrip("\r\n")
+        return read_secret(_title(param, "secret"), value) if isinstance(value, str) else value
+
+
+def read_secret(title: str, value: str) -> str:
+    """What `@FILE`, `@-` or `ask` stands for. Raises BadInput for anything else."""
+    if value == "ask":
+        given: str = click.prompt(
+            title.replace("_", " ").capitalize(), hide_input=True, confirmation_prompt=True, err=True
+        )
+        return given
+    if not value.startswith("@") or value.startswith("@@"):
+        raise BadInput(
+            f"{title}: a secret on the command line can be seen by everybody; accepted are @FILE, @- and ask."
+        )
+    return read_value(title, value).rstrip("\r\n")
 
 
 def _title(param: click.Parameter | None, default: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from luna_core.cli.complete import completer
-from luna_core.cli.context import EDIT, Option, SecretParameter, TextParameter, with_options
+from luna_core.cli.context import EDIT, Option, SecretParameter, TextParameter, read_secret, with_options
 from luna_core.errors import BadInput
 from luna_core.model.fields import Address, Reference, Secret
 
@@ -97,6 +97,8 @@ def _option(name: str, field: FieldInfo) -> Option:
         attributes |= {"default": None, "metavar": None}
     elif get_origin(shape.type) is Literal:
         attributes |= {"type": click.Choice([str(one) for one in get_args(shape.type)]), "metavar": None}
+    elif shape.many == "map" and shape.mark(Secret):
+        attributes |= {"multiple": True, "callback": _to_secret_map, "metavar": "KEY=@FILE|@-|ask"}
     elif shape.mark(Secret):
         attributes |= {"type": SecretParameter(), "metavar": "@FILE|@-|ask"}
     elif shape.many == "map":
@@ -123,7 +125,7 @@ def _shape(annotation: Any, marks: tuple[Any, ...]) -> Shape:
         item = _shape(arguments[0], ())
         return Shape(item.type, "list", item.marks)
     if origin is dict:
-        return Shape(dict, "map", marks)
+        return Shape(dict, "map", (*marks, *_shape(arguments[1], ()).marks))
     return Shape(annotation, "", marks)
 
 
@@ -154,6 +156,11 @@ def _to_map(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) 
             raise BadInput(f"{param.opts[0]}: {text!r} was given; accepted is KEY=VALUE.")
         made |= {key: value} if text else {}
     return made if given else None
+
+
+def _to_secret_map(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    made = _to_map(ctx, param, given)
+    return made and {key: value and read_secret(f"{param.opts[0]} {key}", value) for key, value in made.items()}
 
 
 def _spelt(name: str) -> str:

@@ -139,6 +139,9 @@ class BmcSetup(StoredObject):
     setup: bool = Field(True, description="Set the BMCs of nodes up so while they are installed.")
     unmanaged_users: Literal["keep", "disable", "delete"] = Field("keep", description="What becomes of other users.")
     options: dict[Word, Text] = Field({}, description="What the BMC driver needs, as KEY=VALUE; KEY= takes it away.")
+    secret_options: dict[Word, SecretText] = Field(
+        {}, description="What the BMC driver needs and nobody may see; KEY= takes it away."
+    )
 
 
 class Group(StoredObject, Profile, Tagged):

@@ -64,7 +64,7 @@ def _refuse_second_key(work: Work) -> None:
     for kind, model in KINDS.items():
         if secrets := [path[0] for path, _ in marked_paths(model, Secret)]:
             for one in work.all(model):
-                if any(getattr(one, field) is not None for field in secrets):
+                if any(getattr(one, field) for field in secrets):
                     raise LunaError(
                         f"{kind} {one.name} has a secret, but its key, {work.keyring.key_file}, is missing: copy it "
                         "from the controller that has it. If it is lost, take back all secrets, then give new ones."

@@ -149,6 +149,7 @@ class Luna:
         from luna_core.boot.sessions import forget_deleted
         from luna_core.operations import clashes, history
         from luna_core.operations.addresses import settle
+        from luna_core.operations.bmcsetups import refuse_open_secrets
         from luna_core.operations.integrity import refuse_misfits
         from luna_core.operations.work import Work
 
@@ -156,6 +157,7 @@ class Luna:
         result = operation(work)
         settle(work)
         refuse_misfits(work)
+        refuse_open_secrets(work, self.settings)
         work.refuse_dangling()
         forget_deleted(work)
         answered = answer(work, result)

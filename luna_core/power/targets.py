@@ -30,7 +30,7 @@ class Finder:
         self._work = work
         self._timeout_s = timeout_s
         self._lineages = Lineages(work)
-        self._passwords: dict[str, str] = {}
+        self._plain: dict[str, str] = {}
 
     def find(self, node: Node) -> Bmc:
         """The BMC of a node; what is missing is a sentence in it, for the other nodes are to go on."""
@@ -53,7 +53,7 @@ class Finder:
             password=self._password(setup),
             port=_port(setup),
             timeout_s=self._timeout_s,
-            options=setup.options,
+            options={**setup.options, **{name: self._decrypted(one) for name, one in setup.secret_options.items()}},
         )
         return Bmc(node=node.name, node_id=node.id, driver=setup.driver, target=target)
 
@@ -61,9 +61,12 @@ class Finder:
         if setup.password is None:
             remedy = f"'luna bmcsetup change {setup.name} --password ask' sets it"
             raise BadInput(f"bmcsetup {setup.name}: password: it has none; {remedy}.")
-        if setup.id not in self._passwords:
-            self._passwords[setup.id] = self._work.keyring.decrypt(setup.password)
-        return self._passwords[setup.id]
+        return self._decrypted(setup.password)
+
+    def _decrypted(self, secret: str) -> str:
+        if secret not in self._plain:
+            self._plain[secret] = self._work.keyring.decrypt(secret)
+        return self._plain[secret]
 
 
 def address_of(node: Node, lineage: Lineage) -> IPAddress:

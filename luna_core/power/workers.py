@@ -111,5 +111,7 @@ def _done(job: Job, driver_class: type[PowerDriver]) -> Reply:
     try:
         value = job.function(driver_class(), job.bmc)
     except (Exception, SystemExit) as failure:
-        error = explain(failure).replace(job.bmc.password, "***") if job.bmc.password else explain(failure)
+        error = explain(failure)
+        for secret in (job.bmc.password, *(job.bmc.options.get(name) for name in driver_class.secret_options)):
+            error = error.replace(secret, "***") if secret else error
     return Reply(node=job.bmc.node, value=value, error=error, seconds=time.monotonic() - began)

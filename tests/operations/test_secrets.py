@@ -26,7 +26,7 @@ def stored(admin: Any) -> Any:
 
 def test_a_secret_is_nowhere_in_plain_text(admin: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
-    admin.add(BmcSetup, "x", password=SECRET)
+    admin.add(BmcSetup, "x", password=SECRET, secret_options={"kg": SECRET})
     admin.add(Switch, "sw", community=SECRET, privacy_password=SECRET)
     admin.change(BmcSetup, "x", password=f"{SECRET}2")
     shown = admin.luna.read(

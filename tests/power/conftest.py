@@ -48,7 +48,7 @@ class Stubborn(FakePowerDriver):
             case "crash":
                 os._exit(3)
             case "password":
-                raise RuntimeError("logged in with " + bmc.password)
+                raise RuntimeError("logged in with " + bmc.password + bmc.options.get("token", ""))
             case "who":
                 return f"{{os.getpid()}}"
         return super().state(bmc)

@@ -158,6 +158,22 @@ def test_boot_devices_go_by_the_firmware_that_is_said_and_else_leave_it(
     assert (refused.status, "options.firmware: 'efi' was given; accepted is uefi or bios." in refused.err) == (1, True)
 
 
+def test_an_option_that_is_secret_reaches_the_bmc_and_is_shown_to_nobody(cluster: Luna) -> None:
+    refused = cluster("bmcsetup change default --option token=right")
+    assert (refused.status, "options.token: *** was given; accepted is" in refused.err) == (2, True)
+    assert cluster("bmcsetup change default --secret-option token=right").status == 2
+    assert cluster("bmcsetup change default --secret-option token=@-", "not-that").status == 0
+    assert cluster("power status node001").err.endswith("does not accept the token.\n")
+    assert cluster("bmcsetup change default --secret-option token=@-", "right").status == 0
+    assert cluster("power status node001").out == "node001: off\n"
+    shown = [cluster(words).out for words in ("bmcsetup show default", "diff", "history", "export")]
+    assert "token: ***" in shown[0]
+    assert "secret_options.token: *** → *** (another)" in shown[1]
+    assert not [text for text in shown if "right" in text or "not-that" in text]
+    cluster("bmcsetup change default --secret-option token=")
+    assert "token" not in cluster("bmcsetup show default").out
+
+
 def test_plugins_hear_of_nodes_that_were_switched_and_of_no_others(
     cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,9 +25,10 @@ class FakePowerDriver(PowerDriver):
     """A power driver whose machines live in memory, one for each BMC address, and are off at first.
 
     The target's option `fault` makes a BMC fail: `dead` (no answer until `timeout_s` has passed) or `refuse` (it does
-    not accept the password); `delay_s` is how long it takes to answer.
+    not accept the password); `delay_s` is how long it takes to answer. The secret option `token` must be `right`.
     """
 
+    secret_options: ClassVar[Sequence[str]] = ("token",)
     machines: ClassVar[dict[str, Chassis]] = {}
 
     def state(self, bmc: BmcTarget) -> PowerState:
@@ -71,6 +72,8 @@ class FakePowerDriver(PowerDriver):
         time.sleep(min(delay_s, bmc.timeout_s))
         if fault == "dead" or delay_s > bmc.timeout_s:
             raise LunaError(f"The BMC of {bmc.node} at {bmc.address} did not answer within {bmc.timeout_s:g} s.")
+        if bmc.options.get("token", "right") != "right":
+            raise LunaError(f"The BMC of {bmc.node} at {bmc.address} does not accept the token.")
         if fault == "refuse":
             raise LunaError(f"The BMC of {bmc.node} at {bmc.address} does not accept user {bmc.username!r}.")
         return self.machines.setdefault(f"{bmc.address}:{bmc.port}", Chassis())

@@ -15,6 +15,10 @@ from luna_core.types import BmcTarget, PowerAction, PowerState
 NOT_IN_THIS_STATE = 0xD5
 
 
+def test_its_kg_key_is_secret(driver: IpmiDriver) -> None:
+    assert "kg" in driver.secret_options
+
+
 def test_a_cycle_of_a_machine_that_is_off_turns_it_on(
     driver: IpmiDriver, start_pyghmi_bmc: Callable[[int], BmcTarget]
 ) -> None:

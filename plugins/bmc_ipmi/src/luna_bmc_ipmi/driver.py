@@ -39,6 +39,7 @@ class IpmiDriver(PowerDriver):
     """IPMI 2.0 over LAN (RMCP+) with pyghmi, which bears one thread in a process, and one BMC at a time in it."""
 
     parallel: ClassVar[Literal["threads", "processes"]] = "processes"
+    secret_options: ClassVar[Sequence[str]] = ("kg",)
 
     def state(self, bmc: BmcTarget) -> PowerState:
         """Get Chassis Status (28.2). Raises LunaError in words."""

@@ -37,7 +37,8 @@ def not_logged_in(bmc: BmcTarget, login: Login, text: str) -> LunaError:
     if any(words in text for words in _WRONG_PRIVILEGE):
         return _not_privileged(bmc, login)
     if any(words in text for words in _WRONG_KG):
-        return LunaError(f"{who(bmc)} has another Kg key: set the option kg of the bmcsetup to it, or take it away.")
+        remedy = "'luna bmcsetup change NAME --secret-option kg=ask' sets it, and kg= takes it away"
+        return LunaError(f"{who(bmc)} has another Kg key: {remedy}.")
     if any(words in text for words in _NO_SUITE):
         return _no_suite(bmc, login, text)
     return LunaError(f"{who(bmc)} refused the login: {text}.")
