@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from ipaddress import IPv4Address, ip_interface
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import luna_core
 from luna_core.errors import CommandFailed
 from luna_core.hooks import Hooks
+from luna_core.image.compare import differences
 from luna_core.image.pack import Source, pack
 from luna_core.model.boot import TRACKER
 from luna_core.node.job import derived_key
@@ -32,6 +33,7 @@ from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node
 BOOT_PORT = 7050
 FILES_PORT = 7051
 _WAIT_S = 60.0
+_CLIENT_S = 300.0
 
 
 class Delivery:
@@ -161,6 +163,16 @@ class Delivery:
         """What a node has reported, oldest first."""
         reports = [json.loads(line) for line in (self.directory / "reports").read_text().splitlines()]
         return [one for one in reports if one["node"] == self.node(machine).name]
+
+    def wait_until_under_way(self, machine: int, percent: float = 5) -> None:
+        """Wait until a node has reported that it has more than so much of the image."""
+        wait_until(lambda: any(one["percent"] > percent for one in self.reports(machine)), f"node {machine}'s download")
+
+    def are_whole(self, clients: Mapping[int, "subprocess.Popen[bytes]"], tree: Path) -> None:
+        """Wait for the clients of these nodes, each of which must then have the tree and nothing else."""
+        for machine, client in clients.items():
+            assert client.wait(_CLIENT_S) == 0, self.console(machine)
+            assert not differences(tree, self.home(machine) / "root")
 
     def stop_seeding(self, machine: int) -> None:
         """What the install script does at last: SIGTERM to what the client left behind, if it did."""

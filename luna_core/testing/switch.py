@@ -62,6 +62,13 @@ class Switch:
         """Take a machine off the switch at once: what it had open is not closed, but silent."""
         run(["ip", "-n", self._bridge, "link", "set", f"port{machine}", "down"])
 
+    def narrow(self, machine: int, mtu: int) -> None:
+        """Let the switch drop larger frames from and to a machine, which is told nothing, as by a wrong MTU between."""
+        run(["ip", "-n", self._bridge, "link", "set", f"port{machine}", "mtu", str(mtu)])
+        # Else the kernel hands on several frames in one, whose size nobody checks.
+        for one in self.machines:
+            run(["ip", "-n", self.namespace(one), "link", "set", "eth0", "gso_max_segs", "1"])
+
     def _plug_in(self, machine: int) -> None:
         own, port = self.namespace(machine), f"port{machine}"
         run(["ip", "-n", own, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self._bridge])

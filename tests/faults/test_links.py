@@ -1,0 +1,26 @@
+"""Links that are slow, or that drop what is large."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from luna_core.testing.delivery import Delivery
+
+Deliver = Callable[..., Delivery]
+
+
+def test_an_image_comes_over_a_megabit_by_either_transport(deliver: Deliver, tree: Path) -> None:
+    for path in (tree / "usr/lib").glob("[0-6]/*"):
+        path.unlink()
+    delivery = deliver(2, node_mbit=1)
+    version = delivery.pack(tree)
+    torrent, http = delivery.endpoints(1, version)
+    delivery.are_whole({1: delivery.fetch(1, version, [torrent]), 2: delivery.fetch(2, version, [http])}, tree)
+    assert "failed: " not in delivery.console(1) + delivery.console(2)
+
+
+def test_frames_that_are_too_large_for_the_path_cost_seconds(deliver: Deliver, tree: Path) -> None:
+    delivery = deliver(2)
+    delivery.switch.narrow(1, mtu=1400)
+    version = delivery.pack(tree)
+    delivery.are_whole({machine: delivery.fetch(machine, version) for machine in (1, 2)}, tree)
+    print(delivery.console(1))
