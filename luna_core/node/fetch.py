@@ -3,30 +3,24 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
-from threading import Thread
 from typing import Final
 
 from luna_core.node.errors import DamagedShard, DownloadError, UnpackError
-from luna_core.node.fetcher import Delivery, Fetcher, FetchError, load_fetcher
+from luna_core.node.fetcher import Delivery, Fetcher
 from luna_core.node.http import Connection, HttpError
-from luna_core.node.job import Endpoint, Job
+from luna_core.node.job import Job
+from luna_core.node.ladder import Ladder
 from luna_core.node.manifest import MANIFEST_NAME, Manifest, Shard, parse_manifest
 from luna_core.node.overlay import OverlayMaker
 from luna_core.node.report import Progress, Reporter
 from luna_core.node.taker import ShardTaker
 from luna_core.node.unpack import Unpacker
 
-STALL_S: Final = 15.0
-# Until its first byte: a loaded node takes long to load a client, and whoever leaves the swarm costs the controller a
-# whole copy.
-START_S: Final = 60.0
 # How long to wait before each round through the endpoints. After these forty seconds without any progress the phase has
 # failed, which a person can see, and the next attempt goes on with what came.
 PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 # What the last of all endpoints has on disk gets no better by asking again.
 _DAMAGED_ROUNDS: Final = 2
-_WATCH_S: Final = 0.25
-_SAID_PERCENT: Final = 10
 Say = Callable[[str], None]
 
 
@@ -120,70 +114,27 @@ def _deliver_kept(delivery: Delivery) -> None:
 def _deliver_missing(delivery: Delivery) -> Fetcher:
     """Go through the endpoints until nothing is missing; returns the fetcher that did the rest, still open."""
     reason = "there are no endpoints"
+    ladder = Ladder(delivery)
+    endpoints = delivery.job.endpoints
     rounds = 0
     damaged = 0
     while rounds < len(PAUSES_S) and damaged < _DAMAGED_ROUNDS:
         time.sleep(PAUSES_S[rounds])
         before = len(delivery.missing())
         last_error: Exception | None = None
-        for endpoint in delivery.job.endpoints:
+        position = 0
+        while position < len(endpoints):
             try:
-                return _run(endpoint, delivery)
+                return ladder.run(position)
             except Exception as error:
                 if delivery.fatal:
                     raise delivery.fatal from None
                 last_error = error
                 reason = str(error) or repr(error)
-                delivery.say(f"{endpoint.transport} failed: {reason}")
+                delivery.say(f"{endpoints[ladder.position].transport} failed: {reason}")
+            # Not the next one if a better one took its place and then failed.
+            position = ladder.position + 1
         # A round that brought something begins the count anew.
         rounds = 1 if len(delivery.missing()) < before else rounds + 1
         damaged = damaged + 1 if isinstance(last_error, DamagedShard) and rounds > 1 else 0
     raise DownloadError(f"{len(delivery.missing())} shards can't be fetched: {reason}")
-
-
-def _run(endpoint: Endpoint, delivery: Delivery) -> Fetcher:
-    fetcher = load_fetcher(endpoint.transport)(endpoint, delivery)
-    delivery.say(f"fetching {len(delivery.missing())} shards by {endpoint.transport} from {endpoint.url}")
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            fetcher.run()
-        except BaseException as error:
-            failures.append(error)
-
-    thread = Thread(target=work, name=endpoint.transport, daemon=True)
-    thread.start()
-    try:
-        _watch(thread, delivery)
-        for error in failures:
-            raise error
-        if missing := delivery.missing():
-            raise FetchError(f"It ended with {len(missing)} shards missing.")
-    except BaseException:
-        fetcher.stopped.set()
-        fetcher.close()
-        raise
-    return fetcher
-
-
-def _watch(thread: Thread, delivery: Delivery) -> None:
-    """Wait for a fetcher's thread, saying how far it is. Raises FetchError if it stalls, and what is fatal."""
-    seen, since_s, said = _moved(delivery), time.monotonic(), 0
-    patience_s = START_S
-    while thread.is_alive():
-        thread.join(_WATCH_S)
-        if delivery.fatal:
-            raise delivery.fatal
-        now = _moved(delivery)
-        if now != seen:
-            seen, since_s, patience_s = now, time.monotonic(), STALL_S
-        elif time.monotonic() - since_s > patience_s:
-            raise FetchError(f"Nothing came for {patience_s:g} s.")
-        if delivery.progress.percent >= said + _SAID_PERCENT:
-            said = int(delivery.progress.percent)
-            delivery.say(f"{said} % of the image, {delivery.progress.peers} peers")
-
-
-def _moved(delivery: Delivery) -> int:
-    return delivery.progress.received_bytes + delivery.taker.unpacked_bytes

@@ -47,6 +47,7 @@ class Delivery:
         self._phase = phase
         self._lock = Lock()
         self._awaited = {shard.name for shard in taker.missing()}
+        self._counted: set[str] = set()
 
     def deliver(self, shard: Shard, source: Path | bytes) -> "Future[None]":
         """Unpack a shard in the background; the future raises DamagedShard if these are not its bytes."""
@@ -61,6 +62,10 @@ class Delivery:
     def missing(self) -> list[Shard]:
         """What has not been unpacked yet, in the manifest's order."""
         return self.taker.missing()
+
+    def is_missing(self, shard: Shard) -> bool:
+        """Whether a shard is still worth fetching: another fetcher may be at work too, and have brought it."""
+        return self.taker.is_missing(shard)
 
     def place(self, shard: Shard) -> Path:
         """Where a shard is kept in the work directory."""
@@ -79,7 +84,11 @@ class Delivery:
             with self._lock:
                 self._awaited.add(shard.name)
         elif error is None and not future.cancelled():
-            self.progress.add(unpacked=shard.unpacked_bytes)
+            with self._lock:
+                # Two fetchers may bring the same shard.
+                known = shard.name in self._counted
+                self._counted.add(shard.name)
+            self.progress.add(unpacked=0 if known else shard.unpacked_bytes)
             self._arrived(shard)
         # No other transport can help if the root is full or can't hold what it should.
         if error and not isinstance(error, DamagedShard):
@@ -88,7 +97,10 @@ class Delivery:
 
 
 class Fetcher(ABC):
-    """Fetches by one endpoint. `run` is called in a thread of its own, once, and `leave` or `close` after it."""
+    """Fetches by one endpoint. `run` is called in a thread of its own, once, and `leave` or `close` after it.
+
+    While one of a lower rank is at work, a better one is tried beside it now and then, and may take its place.
+    """
 
     def __init__(self, endpoint: Endpoint, delivery: Delivery) -> None:
         self.endpoint = endpoint

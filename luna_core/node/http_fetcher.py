@@ -42,7 +42,8 @@ class Fetcher(fetcher.Fetcher):
                 except IndexError:  # another worker took the last one
                     return
                 try:
-                    self._fetch(connection, shard)
+                    if self.delivery.is_missing(shard):
+                        self._fetch(connection, shard)
                 except DamagedShard as error:
                     damaged.append(error)  # the others may be sound
         except BaseException:
@@ -55,7 +56,11 @@ class Fetcher(fetcher.Fetcher):
         body = connection.get(
             shard.name, size_bytes=shard.size_bytes, received=lambda size: self.delivery.progress.add(server=size)
         )
-        self.delivery.deliver(shard, body).result()
+        try:
+            self.delivery.deliver(shard, body).result()
+        except DamagedShard:
+            # Another fetcher may have offered its bytes of the shard a moment before these.
+            self.delivery.deliver(shard, body).result()
         self._keep(self.delivery.place(shard), body)
 
     def _keep(self, place: Path, body: bytes) -> None:

@@ -18,7 +18,10 @@ _COMMAND_TIMEOUT_S: Final = 30.0
 
 @dataclass
 class Progress:
-    """Bytes of the image by where they came from; `kept_bytes` were in the work directory from before."""
+    """Bytes of the image by where they came from; `kept_bytes` were in the work directory from before.
+
+    What is added counts for the `whole` too, of which this is a part.
+    """
 
     total_bytes: int
     unpacked_total_bytes: int = 0
@@ -27,6 +30,7 @@ class Progress:
     server_bytes: int = 0
     unpacked_bytes: int = 0
     peers: int = 0
+    whole: "Progress | None" = None
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -51,6 +55,8 @@ class Progress:
             self.peer_bytes += peer
             self.server_bytes += server
             self.unpacked_bytes += unpacked
+        if self.whole:
+            self.whole.add(kept=kept, peer=peer, server=server, unpacked=unpacked)
 
 
 class Reporter:

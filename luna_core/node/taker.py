@@ -64,6 +64,11 @@ class ShardTaker(ABC):
         with self._lock:
             return [shard for name, shard in self._by_name.items() if not self._is_done(name)]
 
+    def is_missing(self, shard: Shard) -> bool:
+        """Whether a shard has not been taken yet."""
+        with self._lock:
+            return not self._is_done(shard.name)
+
     @property
     def unpacked_bytes(self) -> int:
         """How much is in place, of the `unpacked_bytes` of all `shards`."""

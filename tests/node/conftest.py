@@ -87,11 +87,11 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def version(tree: Path, tmp_path: Path) -> Packed:
-    """A version of some twenty shards."""
+    """A version of some thirty shards."""
     boot = tmp_path / "kernel"
     boot.write_text("kernel")
     source = Source(image="compute", tree=tree, distro="fake", kernel_release="6.1", kernel=boot, initramfs=boot)
-    return pack(source, tmp_path / "images", level=1, shard_bytes=50_000)
+    return pack(source, tmp_path / "images", level=1, shard_bytes=20_000)
 
 
 @pytest.fixture

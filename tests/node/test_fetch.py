@@ -12,7 +12,7 @@ import pytest
 
 from luna_core.image.compare import differences
 from luna_core.image.pack import Packed
-from luna_core.node import fetch as fetching
+from luna_core.node import lane
 from luna_core.node.errors import DownloadError
 from luna_core.node.fetch import fetch
 from luna_core.node.fetcher import Fetcher
@@ -223,8 +223,8 @@ def test_a_fetcher_that_brings_nothing_is_replaced(
     fetcher: type[IdleFetcher],
     reason: str,
 ) -> None:
-    monkeypatch.setattr(fetching, "STALL_S", 0.3)
-    monkeypatch.setattr(fetching, "START_S", 0.3)
+    monkeypatch.setattr(lane, "STALL_S", 0.3)
+    monkeypatch.setattr(lane, "START_S", 0.3)
     monkeypatch.setattr(fetcher, "closed", False)
     add_fetcher("idle", fetcher)
     said: list[str] = []
@@ -240,7 +240,7 @@ class SlowStarter(HttpFetcher):
     def run(self) -> None:
         self.stopped.wait(1.0)
         # A loaded machine may take its time from here on.
-        setattr(fetching, "STALL_S", 60.0)  # noqa: B010 - it is Final for others
+        setattr(lane, "STALL_S", 60.0)  # noqa: B010 - it is Final for others
         super().run()
 
 
@@ -251,7 +251,7 @@ def test_a_fetcher_that_is_slow_to_start_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
     tree: Path,
 ) -> None:
-    monkeypatch.setattr(fetching, "STALL_S", 0.1)
+    monkeypatch.setattr(lane, "STALL_S", 0.1)
     add_fetcher("slow", SlowStarter)
     said: list[str] = []
     job = make_job(Endpoint(transport="slow", url=server.url, parameters={"base": server.url}), server.endpoint())

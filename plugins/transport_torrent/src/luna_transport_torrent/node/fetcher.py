@@ -32,15 +32,15 @@ class Fetcher(fetcher.Fetcher):
         work.mkdir(parents=True, exist_ok=True)
         stop_earlier_peer(work)
         self._process = PeerProcess(work, self._request(self._fetch_torrent(work)))
-        waiting = {shard.name: _Waiting(shard) for shard in self.delivery.missing()}
         complete: dict[str, _Waiting] = {}
-        while waiting and not self.stopped.is_set():
+        # Another fetcher may bring some of them.
+        while (shards := {one.name: one for one in self.delivery.missing()}) and not self.stopped.is_set():
             with suppress(Empty):
                 for name in self._heed(self._process, self._process.events.get(timeout=_TICK_S)):
-                    if name in waiting:
-                        complete[name] = waiting[name]
+                    if name in shards:
+                        complete[name] = _Waiting(shards[name])
             for name in [name for name, one in complete.items() if self._is_unpacked(one)]:
-                del complete[name], waiting[name]
+                del complete[name]
 
     def leave(self) -> None:
         """Let the peer seed on."""
