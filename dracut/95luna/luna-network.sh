@@ -75,6 +75,11 @@ luna_rename() {
     [ "$1" = boot0 ] || { ip link set "$1" down && ip link set "$1" name boot0; }
 }
 
+# What this node sends gets through where large frames vanish on the way (tcp_mtu_probing in tcp(7)).
+luna_probe_mtu() {
+    echo 1 > /proc/sys/net/ipv4/tcp_mtu_probing || :
+}
+
 # Sets LUNA_INTERFACE, the interface that holds the node's address.
 luna_network() {
     LUNA_MAC=$(getarg luna.mac= | tr 'A-F' 'a-f')
@@ -91,6 +96,7 @@ luna_network() {
         LUNA_INTERFACE=luna.$luna_vlan
         ip link delete "$LUNA_INTERFACE" 2> /dev/null || :
     fi
+    luna_probe_mtu
     luna_network_commands "$luna_base" > /run/luna/network || return 1
     ip -batch /run/luna/network && luna_wait_for_carrier || return 1
     case " $(getargs luna.ip= | tr '\n' ' ') " in *' dhcp '*) luna_dhcp || return 1 ;; esac

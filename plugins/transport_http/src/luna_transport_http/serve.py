@@ -7,6 +7,7 @@ from pathlib import Path
 
 from luna_core.errors import LunaError
 from luna_transport_http import builtin, nginx
+from luna_transport_http.process import survive_small_frames
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.server == "nginx" and program is None:
         print("nginx is not installed; install it, or set http.file_server to builtin.", file=sys.stderr)
         return 1
+    survive_small_frames()
     try:
         if program:
             nginx.become_nginx(program, root, given.port)
