@@ -1,4 +1,4 @@
-"""What a BMC may do to its machine: ipmi_sim starts a script for that, and the script asks the lab here."""
+"""What a BMC may do to its machine: it asks the lab here, ipmi_sim by a script that it starts."""
 
 import socketserver
 import sys
@@ -15,18 +15,18 @@ _SCRIPT = Path(__file__).parent / "scripts" / "chassis_control.py"
 
 
 class ChassisRoom:
-    """Answers the scripts of all BMCs on a socket in `directory`; a context manager.
+    """Answers all BMCs on the socket `path` in `directory`; a context manager.
 
     All machines are switched by one thread, which lives as long as it, since a machine ends with the thread that
     started it.
     """
 
     def __init__(self, directory: Path, machines: Sequence[Machine]) -> None:
-        self._path = directory / "chassis"
+        self.path = directory / "chassis"
         self._machines = {machine.name: machine for machine in machines}
 
     def __enter__(self) -> "ChassisRoom":
-        self._server = _Server(str(self._path), _Request)
+        self._server = _Server(str(self.path), _Request)
         self._server.ask = self._ask
         self._thread = threading.Thread(target=self._server.serve_forever, name="chassis", daemon=True)
         self._thread.start()
@@ -41,7 +41,7 @@ class ChassisRoom:
 
     def command(self, name: str) -> str:
         """The script with its arguments, for the `chassis_control` of a machine's ipmi_sim."""
-        return f"{sys.executable} -I -S {_SCRIPT} {self._path} {name}"
+        return f"{sys.executable} -I -S {_SCRIPT} {self.path} {name}"
 
     def _ask(self, name: str, verb: str, *words: str) -> str:
         machine = self._machines[name]
@@ -67,7 +67,9 @@ class _Request(socketserver.StreamRequestHandler):
 def _get(machine: Machine, word: str) -> str:
     if word == "power":
         return str(int(machine.running))
-    return "default" if word == "boot" else "0"
+    if word == "boot":
+        return next((name for name, device in BOOT_DEVICES.items() if device == machine.boot_once), "none")
+    return "0"
 
 
 def _set(machine: Machine, word: str, value: str) -> None:

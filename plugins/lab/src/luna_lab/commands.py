@@ -54,9 +54,16 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @lab.command()
 @_machine_options
+@click.option(
+    "--bmc",
+    type=click.Choice(["ipmi", "redfish"]),
+    default="ipmi",
+    show_default=True,
+    help="What the controller powers nodes with; their BMCs answer both.",
+)
 @click.option("--bare", is_flag=True, help="Without a controller: machines that find nobody to boot from.")
 @click.option("-v", "--verbose", is_flag=True, help="Show everything that the machines say on their consoles.")
-def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
+def up(bmc: str, bare: bool, verbose: bool, transport: str, **options: Any) -> None:
     """Make a lab with a controller, a switch and machines that are off, and hold it until Ctrl-C or 'luna lab down'.
 
     The controller knows no machine's MAC: 'luna boot' powers nodes on by their BMCs, and their switch ports name them.
@@ -76,7 +83,7 @@ def up(bare: bool, verbose: bool, transport: str, **options: Any) -> None:
                 machine.start()
             ended.wait()
             return
-        with Rack(made) as rack:
+        with Rack(made, bmc) as rack:
             controller = _controller(made, rack, transport)
             controller.serve()
             words = [f"{name}={value}" for name, value in controller.environment.items()]
@@ -149,11 +156,12 @@ def status(output: str) -> None:
             "held_by": one.pid if one.held else None,
             "namespace": one.namespace.name,
             "nodes": dict(one.nodes),
+            "bmc": one.bmc_driver,
             "directory": str(one.directory),
         }
         for one in state.labs()
     ]
-    emit(rows, ("name", "held_by", "namespace", "nodes"), output)
+    emit(rows, ("name", "held_by", "namespace", "nodes", "bmc"), output)
 
 
 @lab.command("ssh", context_settings={"ignore_unknown_options": True})

@@ -9,12 +9,13 @@ from types import TracebackType
 
 from luna_core.errors import LunaError
 from luna_core.run import run
-from luna_lab import bmc, switch
+from luna_lab import bmc, redfish, state, switch
 from luna_lab.chassis import ChassisRoom
 from luna_lab.lab import Lab
 
 NETWORK = IPv4Network("10.148.0.0/16")
 SWITCH = IPv4Address("10.148.255.1")
+DRIVERS = ("ipmi", "redfish")
 READY_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.2
 
@@ -22,15 +23,18 @@ _LOOK_EVERY_S = 0.2
 class Rack:
     """BMCs and a switch for a lab that is up; a context manager within the lab's own.
 
+    Every BMC answers IPMI and Redfish; `driver`, one of DRIVERS, is what a controller is to speak with them.
     `password` is that of the BMCs' user `bmc.USER`, `community` the switch's; both are made up for each lab.
     """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, driver: str = DRIVERS[0]) -> None:
         self.lab = lab
+        self.driver = driver
         self.password = secrets.token_urlsafe(10)
         self.community = secrets.token_urlsafe(12)
         self.names = [machine.name for machine in lab.machines]
         self._room = ChassisRoom(lab.directory, lab.machines)
+        self._redfish = lab.directory / "redfish"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Rack":
@@ -60,7 +64,9 @@ class Rack:
         With each comes what it reads from its standard input.
         """
         yield ["network", "add", "ipmi", "--network", str(NETWORK)], None
-        yield ["bmcsetup", "add", "default", "--user", bmc.USER, "--password", "@-"], self.password
+        trust = [f"--option=ca={self._redfish / redfish.CERTIFICATE}"] if self.driver == "redfish" else []
+        login = ("--driver", self.driver, "--user", bmc.USER, "--password", "@-")
+        yield ["bmcsetup", "add", "default", *login, *trust], self.password
         yield ["group", "change", group, "--bmcsetup", "default"], None
         yield ["group", "interface", "add", group, "BMC", "--network", "ipmi"], None
         # Port numbers are those that a bridge counts, as on the front of a switch.
@@ -71,23 +77,27 @@ class Rack:
 
     def _start(self) -> None:
         namespace = self.lab.namespace
-        addresses = [self.bmc_address(machine.plan.number) for machine in self.lab.machines]
+        nodes = {self.bmc_address(machine.plan.number): machine.name for machine in self.lab.machines}
         # On the loopback interface, so that the bridge has nothing but the machines and its uplink.
-        lines = [f"address add {address} dev lo" for address in (*addresses, SWITCH)]
+        lines = [f"address add {address} dev lo" for address in (*nodes, SWITCH)]
         run(namespace.command("ip", "-batch", "-"), stdin="\n".join([*lines, *switch.UPLINK_LINKS]))
-        for machine, address in zip(self.lab.machines, addresses, strict=True):
-            name = f"{machine.name}.bmc"
-            files = bmc.write(self.lab.directory / name, address, self.password, self._room.command(machine.name))
-            self._processes[name] = self.lab.spawn(name, *files)
-        for name, command in switch.commands(self.lab.directory, SWITCH, self.community).items():
+        directory = self.lab.directory
+        services = redfish.write(self._redfish, nodes, self.password, self._room.path)
+        commands = {"redfish": services, **switch.commands(directory, SWITCH, self.community)}
+        for address, node in nodes.items():
+            name = f"{node}.bmc"
+            commands[name] = bmc.write(directory / name, address, self.password, self._room.command(node))
+        for name, command in commands.items():
             self._processes[name] = self.lab.spawn(name, *command)
-        self._wait_for([*(f"{address}:{bmc.PORT}" for address in addresses), f"{SWITCH}:{switch.PORT}"])
+        ports = [f"{address}:{port}" for address in nodes for port in (bmc.PORT, redfish.PORT)]
+        self._wait_for([*ports, f"{SWITCH}:{switch.PORT}"])
+        (directory / state.BMC_DRIVER).write_text(self.driver)
 
     def _wait_for(self, sockets: Sequence[str]) -> None:
-        """Until all of these UDP sockets are there. Raises LunaError with what a program said that has ended."""
+        """Until all of these sockets are there. Raises LunaError with what a program said that has ended."""
         until_s = time.monotonic() + READY_WITHIN_S
         while True:
-            there = {line.split()[3] for line in run(self.lab.namespace.command("ss", "-Hlun")).splitlines()}
+            there = {line.split()[4] for line in run(self.lab.namespace.command("ss", "-Hlntu")).splitlines()}
             if there.issuperset(sockets):
                 return
             ended = [name for name, process in self._processes.items() if process.poll() is not None]

@@ -19,6 +19,7 @@ from luna_lab.tree import CACHE
 # Beside the prepared controllers, whose images a lab hard-links; /run is another file system.
 DIRECTORY = CACHE / "labs"
 _FILE = "state.json"
+BMC_DRIVER = "bmc_driver"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -45,6 +46,14 @@ class LabState:
     def held(self) -> bool:
         """Whether the process that made it still runs."""
         return process_started(self.pid) == self.pid_started
+
+    @property
+    def bmc_driver(self) -> str | None:
+        """The driver that its controller powers nodes with; None if they have no BMCs."""
+        try:
+            return (self.directory / BMC_DRIVER).read_text()
+        except FileNotFoundError:
+            return None
 
 
 def process_started(pid: int) -> int | None:
