@@ -11,7 +11,9 @@ from luna_core.boot.scripts import kernel_arguments
 from luna_core.errors import LunaError
 from luna_core.model import Cluster, Node
 from luna_core.model.boot import BootSession, UnknownMachine
+from luna_core.model.power import PowerRecord
 from luna_core.operations import Luna
+from luna_core.types import PowerAction
 
 UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 DHCP_PORT = 67
@@ -25,20 +27,37 @@ def why(luna: Luna, name: str) -> str:
     newest = next(iter(luna.read(lambda work: sessions.boots(work, node, limit=1))), None)
     lacking = _lacking(luna, node)
     odd = luna.read(lambda work: oddities(work, node, newest))
+    switched = _switched(luna, node, newest)
     if newest is not None:
-        return "\n    ".join([explain(newest), *_around(luna, newest, lacking), *odd])
+        return "\n    ".join([explain(newest), *switched, *_around(luna, newest, lacking), *odd])
+    others = [*switched, *(odd or _waiting(luna))]
     if lacking:
-        return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *(odd or _waiting(luna))])
+        return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *others])
     macs = ", ".join(node.macs())
     asked = (
         f"{name} has all it needs to boot, but never asked: no request came from {macs}. Is it powered on, does it "
         f"boot from the network, and is its card in the boot network?"
     )
-    return "\n    ".join([asked, *_deaf(luna), *(odd or _waiting(luna))])
+    return "\n    ".join([asked, *_deaf(luna), *others])
 
 
 def _around(luna: Luna, newest: BootSession, lacking: list[str]) -> list[str]:
     return [] if newest.outcome == "up" else [*_deaf(luna), *lacking]
+
+
+def _switched(luna: Luna, node: Node, newest: BootSession | None) -> list[str]:
+    """What was done with its power since it last began to boot, if that is why it isn't up."""
+    kept = next(iter(luna.read(lambda work: work.many(PowerRecord, [node.id]))), None)
+    if kept is None:
+        return []
+    since = newest.opened if newest else ""
+    found = []
+    if kept.action in (PowerAction.OFF, PowerAction.SOFT) and kept.time > since:
+        reason = f", because: {kept.why}" if kept.why else ""
+        found.append(f"It was switched off through luna ({kept.action}) at {kept.time} by {kept.who}{reason}.")
+    if kept.failed and kept.failed.time > since and (newest is None or newest.outcome != "up"):
+        found.append(str(kept.failed))
+    return found
 
 
 def _lacking(luna: Luna, node: Node) -> list[str]:

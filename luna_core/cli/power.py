@@ -26,7 +26,7 @@ ACTIONS = {
     "cycle": "Switch nodes off and on again.",
 }
 SWITCHES_ON = ("on", "cycle")
-LAST_COLUMNS = ("action", "time", "who", "why")
+LAST_COLUMNS = ("action", "time", "who", "why", "failed")
 wait_options = (
     click.option("--wait", is_flag=True, help="Wait until the nodes are on, or off."),
     click.option(
@@ -74,11 +74,14 @@ for _name, _help in ACTIONS.items():
 @power.command()
 @bmc_command
 def last(asking: Asking) -> int:
-    """Show what was last done to nodes through luna, when, by whom and why; asks no BMC."""
+    """Show what was last done to nodes through luna, when, by whom and why, and what failed since; asks no BMC."""
     from luna_core.power.actions import last_actions
 
     found = last_actions(asking.luna, asking.bmcs)
-    rows = [{"node": node, **one.model_dump(include=set(LAST_COLUMNS))} for node, one in found.items()]
+    rows = [
+        {"node": node, **one.model_dump(include=set(LAST_COLUMNS)), "failed": one.failed and str(one.failed)}
+        for node, one in found.items()
+    ]
     emit(rows, ("node", *LAST_COLUMNS), asking.output, nothing="Nothing was done to these nodes through luna yet.")
     return 0
 

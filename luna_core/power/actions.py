@@ -1,9 +1,9 @@
 """Switching nodes on and off, with what has to be told afterwards; and waiting until they are."""
 
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 
+from luna_core.boot.sessions import now
 from luna_core.model import Node
 from luna_core.model.power import PowerRecord
 from luna_core.operations import Luna
@@ -25,21 +25,21 @@ def leads_to(action: str) -> PowerState:
 def switch(luna: Luna, bmcs: Sequence[Bmc], call: Call, action: str, pace: Pace) -> Replies:
     """Let a call change the power of nodes; `action` is a PowerAction, or `boot`.
 
-    At the end it is kept who did it to those that accepted it, and plugins hear of them (luna_power_changed).
+    At the end it is kept who did it, and plugins hear of the nodes whose BMCs accepted it (luna_power_changed).
     """
-    accepted: set[str] = set()
+    errors: dict[str, str] = {}
     try:
         for reply in ask(bmcs, call, luna.settings, pace):
-            if not reply.error:
-                accepted.add(reply.node)
+            errors[reply.node] = reply.error
             yield reply
     finally:
         # Also if somebody lost patience half-way: what was switched was switched.
-        done = [one for one in bmcs if one.node in accepted]
-        if done:
-            _keep(luna, done, action)
-            if action != PowerAction.RESET:
-                _tell(luna, [one.node_id for one in done], leads_to(action))
+        said = {one.node_id: errors[one.node] for one in bmcs if one.node in errors}
+        if said:
+            _keep(luna, said, action)
+        done = [node_id for node_id, error in said.items() if not error]
+        if done and action != PowerAction.RESET:
+            _tell(luna, done, leads_to(action))
 
 
 def wait_for(luna: Luna, bmcs: Sequence[Bmc], wanted: PowerState, pace: Pace, timeout_s: float) -> Replies:
@@ -62,19 +62,22 @@ def wait_for(luna: Luna, bmcs: Sequence[Bmc], wanted: PowerState, pace: Pace, ti
 
 
 def last_actions(luna: Luna, bmcs: Sequence[Bmc]) -> dict[str, PowerRecord]:
-    """What was last done to these nodes through luna, by their names."""
+    """What was last done to these nodes through luna, and what failed since, by their names."""
     found = luna.read(lambda work: work.many(PowerRecord, [one.node_id for one in bmcs]))
     by_id = {one.id: one for one in found}
     return {one.node: by_id[one.node_id] for one in bmcs if one.node_id in by_id}
 
 
-def _keep(luna: Luna, bmcs: Sequence[Bmc], action: str) -> None:
-    time_of_it = datetime.now(UTC).isoformat(timespec="seconds")
-    said = {"action": action, "time": time_of_it, "who": luna.who, "why": luna.why}
+def _keep(luna: Luna, errors: Mapping[str, str], action: str) -> None:
+    """`errors` has for each node's id what went wrong, or an empty text."""
+    did = {"action": action, "time": now(), "who": luna.who}
 
     def operation(work: Work) -> None:
-        for node in work.many(Node, [one.node_id for one in bmcs]):
-            work.put(PowerRecord.load({"id": node.id, "name": node.name, **said}))
+        before = {one.id: one.body() for one in work.many(PowerRecord, list(errors))}
+        for node in work.many(Node, list(errors)):
+            error = errors[node.id]
+            kept = {**before.get(node.id, {}), "failed": {**did, "error": error}} if error else {**did, "why": luna.why}
+            work.put(PowerRecord.load({**kept, "id": node.id, "name": node.name}))
 
     luna.note(operation)
 

@@ -98,6 +98,33 @@ def test_a_node_that_fails_is_explained(bootable: Luna, machines_that: Any) -> N
     assert "mkfs: no such device" in done.err
 
 
+def test_why_tells_what_was_done_with_the_power_as_long_as_it_explains_something(bootable: Luna) -> None:
+    off, refused = "switched off through luna (soft) at", "The BMC of node001 at 10.148.0.1 does not accept user"
+    bootable("--why 'new fan' power soft node001")
+    said = bootable("why node001").out
+    assert off in said
+    assert "because: new fan." in said
+    bootable("node change node001 --bmcsetup refusing")
+    bootable("boot --no-wait node001")
+    said = bootable("why node001").out
+    assert off in said
+    assert "'luna boot' by " in said
+    assert refused in said
+    note(lambda work: fails(work, "node001"))
+    said = bootable("why node001").out
+    assert "mkfs: no such device" in said
+    assert off not in said
+    assert refused not in said
+    bootable("power cycle node001")
+    assert refused in bootable("why node001").out
+    note(lambda work: comes_up(work, "node001"))
+    bootable("power reset node001")
+    assert refused not in bootable("why node001").out
+    bootable("node change node001 --bmcsetup default")
+    bootable("power off node001")
+    assert "and is up.\n    It was switched off through luna (off) at" in bootable("why node001").out
+
+
 def test_an_earlier_boot_is_no_success(bootable: Luna) -> None:
     note(lambda work: comes_up(work, "node001"))
     done = bootable("boot node001 --timeout 0")

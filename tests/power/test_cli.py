@@ -199,12 +199,20 @@ def test_plugins_hear_of_nodes_that_were_switched_and_of_no_others(
 def test_who_did_what_last_is_kept_until_the_node_goes(cluster: Luna) -> None:
     cluster("node change node002 --bmcsetup refusing")
     cluster("--why maintenance power off node[001-002]")
-    (kept,) = cluster("power last @all -o json").json
-    assert (kept["node"], kept["action"], kept["why"]) == ("node001", "off", "maintenance")
+    kept, failed = cluster("power last @all -o json").json
+    assert (kept["node"], kept["action"], kept["why"], kept["failed"]) == ("node001", "off", "maintenance", None)
     assert kept["who"]
+    assert (failed["node"], failed["action"]) == ("node002", "")
+    assert failed["failed"].startswith(f"'luna power off' by {kept['who']} failed at ")
+    cluster("node change node001 --bmcsetup refusing")
+    cluster("power on node001")
+    kept = cluster("power last node001 -o json").json[0]
+    assert (kept["action"], "does not accept" in kept["failed"]) == ("off", True)
+    cluster("node change node001 --bmcsetup default")
     cluster("power cycle node001")
     cluster("power status node001")
-    assert cluster("power last node001 -o json").json[0]["action"] == "cycle"
+    kept = cluster("power last node001 -o json").json[0]
+    assert (kept["action"], kept["failed"]) == ("cycle", None)
     cluster("node delete node001")
     cluster("node add node001 --group compute")
     assert cluster("power last node001").err == "Nothing was done to these nodes through luna yet.\n"
