@@ -157,6 +157,7 @@ def _cluster(work: Work, luna: Luna, ports: dict[str, int], directory: Path) -> 
     add(work, Cluster, "cluster", {"frontend_addresses": [CONTROLLER]})
     add(work, Network, "cluster", {"subnets": [{"network": NETWORK}]})
     given = {**ports, "dhcp.server": "none", "dns.server": "none", "tftp.directory": str(directory / "tftp")}
+    given["boot.wave"] = "0"  # a burst is of nodes that all get their boot scripts
     for name, value in given.items():
         set_setting(work, luna.declared_settings(), name, str(value))
 

@@ -95,7 +95,7 @@ CORE_SETTINGS = (
     Setting(
         name="boot.wave",
         default=32,
-        help="How many nodes load kernel and initramfs from the controller at once, while others wait; 0: all that ask.",
+        help="How many nodes load kernel and initramfs from the controller at once, while others wait; 0: all.",
     ),
     Setting(
         name="boot.relays",

@@ -89,6 +89,11 @@ luna_stay_known() {
     done' 2> /dev/null &
 }
 
+# Hands kernel and initramfs on to other nodes for as long as the installation takes, where the controller asks for that.
+luna_relay() {
+    LUNA_AGENT=1 luna-python -m luna_core.node.relay "$LUNA_URL" /run/luna/session > /run/luna/relay.log 2>&1 < /dev/null &
+}
+
 # What dracut and the kernel would otherwise stumble over with nobody left to tell.
 luna_check_root() {
     ismounted "$NEWROOT" || { echo "the install script mounted nothing at $NEWROOT" && return 1; }
@@ -163,6 +168,9 @@ if getargbool 0 luna.service; then
     luna_log "service mode: nothing is installed; 'luna node change $LUNA_NODE --no-service' and 'reboot' here end it"
     luna_report service started
     while :; do sleep 86400; done
+fi
+if getargbool 0 luna.relay; then
+    luna_relay
 fi
 if [ -e /run/luna/running ]; then
     luna_attempt_failed 137 || luna_pause

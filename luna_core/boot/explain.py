@@ -3,6 +3,7 @@
 import signal
 from datetime import UTC, datetime
 
+from luna_core.boot.sessions import WAITING_PHASE
 from luna_core.boot.trace import SERVICE, TRANSFERS, current_phase, transfer_figures
 from luna_core.model.boot import BootEvent, BootSession
 
@@ -65,8 +66,8 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
             _silence(session, now) or f"It tries again by itself; 'ssh {session.address}' leads to its rescue system."
         )
         return f"{what} and {_failure(session, failed, now, goes_on)}"
-    if not session.events:
-        return f"{what} and got kernel and initramfs; {_loading(_passed_s(session.touched, now))}"
+    if not session.events or session.events[-1].phase == WAITING_PHASE:
+        return f"{what} and {_before_installer(session, now)}"
     before = f"\nBefore, it {_failure(session, failed, now)}" if failed else ""
     return f"{what} and {_running(session, now)}{before}"
 
@@ -112,6 +113,17 @@ def _status(exit_status: int | None) -> str:
     elif exit_status and exit_status - SIGNALLED in set(signal.Signals):
         meaning = f" (ended by {signal.Signals(exit_status - SIGNALLED).name})"
     return f"exit status {exit_status}{meaning}"
+
+
+def _before_installer(session: BootSession, now: datetime) -> str:
+    last = session.events[-1] if session.events else None
+    if last and last.status == "started":
+        return (
+            f"has waited for {_duration(_passed_s(last.time, now))} for its turn to load kernel and initramfs; "
+            f"{last.log} others were before it. The setting boot.wave says how many load at once."
+        )
+    source = f" from {session.loads_from}" if session.loads_from else ""
+    return f"got kernel and initramfs{source}; {_loading(_passed_s(session.touched, now))}"
 
 
 def _loading(silent_s: float) -> str:

@@ -16,6 +16,8 @@ import jinja2
 
 from luna_core import types
 from luna_core.boot.facts import BootFacts, Offers, files_url
+from luna_core.boot.relays import Relay
+from luna_core.boot.waves import Wait
 from luna_core.errors import BadInput
 
 WORK_MEMORY = "/run/luna/work"
@@ -27,6 +29,8 @@ SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 10
 MENU_COLUMNS = 74
 _ARGUMENT = re.compile(r"[!-~]+")
+# Without a byte for so long, a relay was switched off.
+RELAY_TIMEOUT_MS = 10_000
 # iPXE has no way to quote.
 _IPXE_OPERATORS = ("||", "&&")
 _BOOT_INTERFACE = "BOOTIF"
@@ -79,9 +83,13 @@ def menu_script(
     return _render("menu.ipxe.j2", url=url, wait_s=ENTRY_WAIT_S, **values)
 
 
-def boot_script(url: str, facts: BootFacts, offers: Offers, token: str) -> str:
-    """What iPXE gets for a known node: kernel, initramfs and arguments, or the local disk."""
-    files = files_url(offers)
+def boot_script(
+    url: str, facts: BootFacts, offers: Offers, token: str, *, ticket: str = "", relay: Relay | None = None
+) -> str:
+    """What iPXE gets for a known node: kernel, initramfs and arguments, or the local disk.
+
+    `ticket` gives the node's place in its wave back. A `relay` is asked before the controller is.
+    """
     return _render(
         "boot.ipxe.j2",
         url=url,
@@ -89,10 +97,27 @@ def boot_script(url: str, facts: BootFacts, offers: Offers, token: str) -> str:
         image=facts.image.name,
         version=facts.version.number,
         local_boot=boots_locally(facts),
-        kernel_url=files + facts.manifest.kernel.name,
-        initramfs_url=files + facts.manifest.initramfs.name,
+        files_url=files_url(offers),
+        relay_url=relay.url if relay else "",
+        relay_name=relay.name if relay else "",
+        relay_timeout_ms=RELAY_TIMEOUT_MS,
+        kernel=facts.manifest.kernel.name,
+        initramfs=facts.manifest.initramfs.name,
         arguments=" ".join(kernel_arguments(url, facts, offers, token)),
     )
+        ticket=ticket,
+    )
+
+
+def wait_script(url: str, facts: BootFacts, wait: Wait) -> str:
+    """What iPXE gets for a known node whose turn to load has not come."""
+    return _render(
+        "wait.ipxe.j2",
+        url=url,
+        name=facts.node.name,
+        image=facts.image.name,
+        before=wait.before,
+        pause_s=wait.pause_s,
 
 
 def boots_locally(facts: BootFacts) -> bool:
@@ -128,6 +153,8 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
     if (attempts := facts.node.cluster.settings.get("boot.attempts")) is not None:
         arguments.append(f"luna.attempts={attempts}")
     arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
+    if facts.node.cluster.settings.get("boot.relays"):
+        arguments.append("luna.relay=1")
     arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
     for argument in arguments:
         if not _ARGUMENT.fullmatch(argument) or argument in _IPXE_OPERATORS or "${" in argument:
@@ -197,7 +224,7 @@ def _phases(
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
     yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
     yield Phase("bootloader", (), [loader] if loader else ())
-    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", **work)])
+    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", pid_files=pid_files, **work)])
 
 
 def _partscript(facts: BootFacts) -> str:

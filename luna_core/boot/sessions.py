@@ -24,6 +24,7 @@ KEPT_BOOTS = 10
 MOST_EVENTS = 200
 LAST_PHASE = "finish"
 LOCAL_PHASE = "local"
+WAITING_PHASE = "waiting"
 
 
 class Refused(LunaError):
@@ -38,27 +39,44 @@ class Opened:
     token: str
 
 
-def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any]) -> Opened:
-    """Begin a boot; an earlier one of the same node that isn't over is abandoned, and its token dies."""
+def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any], *, waited: bool = False) -> Opened:
+    """Begin a boot; an earlier one of the same node that isn't over is abandoned, and its token dies.
+
+    One that `waited` until now goes on as the same boot, with another token.
+    """
+    newest = boots(work, node, limit=1)
+    if waited and newest and _waits(newest[0]):
+        return _turn_came(work, node, newest[0], {"address": address, **version})
     for earlier in boots(work, node, limit=KEPT_BOOTS):
         if earlier.outcome in ("booting", "failed"):
             work.put(earlier.changed(outcome="abandoned"))
     for old in boots(work, node)[KEPT_BOOTS - 1 :]:
         work.remove(old)
     token = secrets.token_urlsafe(32)
-    session = BootSession.new(
-        name=node.name,
-        node=node.id,
-        token_sha256=_hash(token),
-        tracker_key_sha256=_hash(derived_key(token, TRACKER)),
-        address=address,
-        opened=now(),
-        touched=now(),
-        **version,
-    )
+    values = {"address": address, "opened": now(), "touched": now(), **_hashes(token), **version}
+    session = BootSession.new(name=node.name, node=node.id, **values)
     work.put(session)
     set_state(work, node, "booting")
     return Opened(session, token)
+
+
+def record_waiting(work: Work, node: Node, address: str, version: Mapping[str, Any], before: int) -> BootSession:
+    """Begin a boot that waits for its turn after `before` others; nobody has its token yet."""
+    session = open_session(work, node, address, version).session
+    return record_event(work, session, BootEvent(time=now(), phase=WAITING_PHASE, status="started", log=str(before)))
+
+
+def _turn_came(work: Work, node: Node, session: BootSession, values: Mapping[str, Any]) -> Opened:
+    token = secrets.token_urlsafe(32)
+    event = BootEvent(time=now(), phase=WAITING_PHASE, status="done")
+    current = record_event(work, session.changed(**_hashes(token), **values), event)
+    set_state(work, node, "booting")
+    return Opened(current, token)
+
+
+def _waits(session: BootSession) -> bool:
+    last = session.events[-1] if session.events else None
+    return session.outcome == "booting" and last is not None and (last.phase, last.status) == (WAITING_PHASE, "started")
 
 
 def authenticate(work: Work, token: str, node: str | None, address: str) -> BootSession:
@@ -151,6 +169,10 @@ def _is_live(session: BootSession) -> bool:
 def _find(work: Work, space: str, digest: str) -> BootSession | None:
     owner = next(iter(work.owners(space, digest, digest)), None)
     return work.by_id(BootSession, owner.id) if owner else None
+
+
+def _hashes(token: str) -> dict[str, str]:
+    return {"token_sha256": _hash(token), "tracker_key_sha256": _hash(derived_key(token, TRACKER))}
 
 
 def _hash(token: str) -> str:

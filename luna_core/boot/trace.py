@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
+from luna_core.boot.sessions import WAITING_PHASE
 from luna_core.model.boot import BootEvent, BootSession
 
 FIRMWARE = "kernel"
@@ -51,6 +52,8 @@ class Timeline:
 def timeline(session: BootSession) -> Timeline:
     """The phases of a boot. `kernel` lasts until the install script is asked for, `system` until the node answers.
 
+    Before them is `waiting`, if it had to wait for its turn.
+
     A failure ends everything that goes on; `pause` lasts from there to the next attempt.
     """
     opened = datetime.fromisoformat(session.opened)
@@ -74,7 +77,7 @@ def timeline(session: BootSession) -> Timeline:
 
 def _title(event: BootEvent, before: Sequence[Span]) -> str:
     if event.phase == SCRIPT:
-        return PAUSE if before else FIRMWARE
+        return PAUSE if any(span.phase != WAITING_PHASE for span in before) else FIRMWARE
     return SYSTEM if event.phase == UP else event.phase
 
 
@@ -105,7 +108,9 @@ def _phase_row(span: Span, moved_bytes: int | None) -> dict[str, object]:
 def slow_phases(timelines: Sequence[Timeline]) -> list[str]:
     """Which nodes took much longer for a phase than most did, as sentences."""
     sentences = []
-    phases = dict.fromkeys(span.phase for one in timelines for span in one.spans if span.end_s is not None)
+    ended = [span.phase for one in timelines for span in one.spans if span.end_s is not None]
+    # The last in the line wait longest, and are none the slower for it.
+    phases = dict.fromkeys(phase for phase in ended if phase != WAITING_PHASE)
     for phase in phases:
         lasted = {
             one.node: sum(span.lasted_s(0) for span in one.spans if span.phase == phase and span.end_s is not None)
@@ -123,7 +128,6 @@ def slow_phases(timelines: Sequence[Timeline]) -> list[str]:
 def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, object]:
     """One node's row of `luna boot watch`: node, phase, percent, rates in bytes per second, peers and seconds."""
     now = at or datetime.now(UTC)
-    last = session.events[-1] if session.events else None
     phase = current_phase(session)
     figures = transfer_figures(session)
     return {
@@ -136,14 +140,16 @@ def progress_row(session: BootSession, at: datetime | None = None) -> dict[str, 
         "peer_bytes": session.progress.get("peer_bytes"),
         "server_bytes": session.progress.get("server_bytes"),
         "seconds": round((now - datetime.fromisoformat(session.opened)).total_seconds(), 1),
-        "detail": _detail(last),
+        "detail": _detail(session),
     }
 
 
 def current_phase(session: BootSession) -> str:
     """What a boot does, or did last. Of two phases that overlap it is the one that began first."""
-    last = session.events[-1].phase if session.events else FIRMWARE
-    return next(iter(_transfers(session)), last)
+    last = session.events[-1] if session.events else None
+    if last is None or (last.phase, last.status) == (WAITING_PHASE, "done"):
+        return FIRMWARE
+    return next(iter(_transfers(session)), last.phase)
 
 
 def transfer_figures(session: BootSession) -> Mapping[str, Any]:
@@ -196,7 +202,12 @@ def _letters(phases: Iterable[str]) -> dict[str, str]:
     return letters
 
 
-def _detail(last: BootEvent | None) -> str:
+def _detail(session: BootSession) -> str:
+    last = session.events[-1] if session.events else None
+    if session.loads_from and current_phase(session) == FIRMWARE:
+        return f"from {session.loads_from}"
+    if last and (last.phase, last.status) == (WAITING_PHASE, "started"):
+        return f"after {last.log} others"
     if last is None or last.status != "failed":
         return ""
     return (last.log.strip().splitlines() or [f"exit status {last.exit_status}"])[-1]

@@ -52,6 +52,7 @@ class BootSession(StoredObject):
     image: str = ""
     version: int = 0
     manifest_sha256: str = ""
+    loads_from: str = Field("", description="The node that relays kernel and initramfs to it; else the controller.")
     events: tuple[BootEvent, ...] = ()
     progress: dict[str, Any] = Field({})
     notices: tuple[Notice, ...] = ()

@@ -3,6 +3,7 @@
 import importlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from luna_core.web.report import reported_event
 log = logging.getLogger("luna.web")
 IPXE = "text/plain; charset=utf-8"
 MOST_BODY_BYTES = 64 << 10
+LAST_PORT = 65535
 FIGURES = (
     *("phase", "percent", "received_bytes", "peer_bytes", "server_bytes", "rate_bytes_s", "peers"),
     *("unpacked_percent", "unpacked_bytes", "unpack_rate_bytes_s"),
@@ -38,7 +40,9 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/discovery", "GET", routes.discovery)
     app.route("/boot/choose", "GET", routes.choose)
     app.route("/boot/service", "GET", routes.service)
+    app.route("/boot/loaded/<ticket>", "GET", routes.loaded)
     app.route("/boot/install", "GET", routes.install)
+    app.route("/boot/relay", "GET", routes.relay)
     app.route("/boot/private", "GET", routes.private)
     app.route("/boot/bmc", "GET", routes.bmc)
     app.route("/boot/status", "POST", routes.status)
@@ -70,6 +74,15 @@ class _Routes:
 
     def service(self) -> str:
         return _text(self._service.rescue(_machine(), _own_url()))
+
+    def loaded(self, ticket: str) -> str:
+        self._service.loaded(ticket)
+        return _text("#!ipxe\n")
+
+    def relay(self) -> dict[str, Any]:
+        query = bottle.request.query
+        version = query.get("version", "")
+        return self._service.relay(_token(), _client(), _port(query.get("port", "0")), version)
 
     def install(self) -> str:
         node = bottle.request.query.get("node", "")
@@ -163,6 +176,12 @@ def _machine() -> Machine:
         vendor=_printable("vendor"),
         product=_printable("product"),
     )
+
+
+def _port(given: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > LAST_PORT:
+        raise BadInput(f"port: {given!r} was given; accepted is 0 to {LAST_PORT}.")
+    return int(given)
 
 
 def _printable(field: str) -> str:

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from typing import Any
 
 from luna_core import types
 from luna_core.boot import scripts, sessions, waiting
 from luna_core.boot.bmc import bmc_password
-from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts
+from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts, files_url
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
+from luna_core.boot.relays import ASK_S, IDLE_S, RENEW_S, Relay, Relays, relay_url
 from luna_core.boot.rescue import rescue_facts, rescue_script
 from luna_core.boot.system import own_system
+from luna_core.boot.waves import CONTROLLER, Load, Wait, Waves
 from luna_core.errors import BadInput
 from luna_core.image.versions import private_file
 from luna_core.model import Node, NodeState
@@ -32,7 +35,7 @@ ASKER_S = 30.0
 
 
 class BootService:
-    """Answers machines. Safe to use from many threads; holds nothing that a restart would lose."""
+    """Answers machines. Safe to use from many threads; what a restart loses of it, nodes tell anew or don't need."""
 
     def __init__(self, luna: Luna, neighbour: Callable[[str], str | None] = neighbour_mac) -> None:
         self.luna = luna
@@ -41,6 +44,8 @@ class BootService:
         self.hooks = luna.hooks
         self._discovery = Discovery(luna, self.hooks, self.commits, neighbour)
         self._declared = luna.declared_settings()
+        self._waves = Waves()
+        self._relays = Relays()
         self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
 
@@ -81,7 +86,32 @@ class BootService:
             sessions.record_event(work, current, event)
 
         self.commits.run(keep)
+        self._waves.leave(session.node)
         return script
+
+    def loaded(self, ticket: str) -> None:
+        """A node has kernel and initramfs: its place in the wave is free."""
+        self._waves.loaded(ticket)
+
+    def relay(self, token: str, address: str, port: int, version: str) -> dict[str, Any]:
+        """What a live session's node is to relay, and where it gets that; raises Refused.
+
+        It says which `version` it serves at `port` now, if any, and is to ask again after the `pause_s` of the answer.
+        """
+        session = self.luna.read(lambda work: sessions.authenticate(work, token, None, address))
+        wanted = session.manifest_sha256
+        if not self._settings()["boot.relays"]:
+            return {"pause_s": IDLE_S}
+        if port and version == wanted:
+            own = relay_url(address, port, version)
+            self._relays.offer(Relay(node=session.node, name=session.name, version=version, url=own))
+            self._waves.leave(session.node)
+            return {"pause_s": RENEW_S}
+        load = self._waves.copy(session.node, wanted, list(self._relays.of(wanted)))
+        if load is None:
+            return {"pause_s": ASK_S if self._waves.waiting(wanted) else IDLE_S}
+        controller = files_url(ask_plugins(self.hooks, self._facts(session.node)))
+        return {"pause_s": 0, "version": wanted, "sources": [*filter(None, [load.source]), controller]}
 
     def private_files(self, token: str, address: str) -> Path:
         """The archive of the private files of the version that a live session's node installs; raises Refused."""
@@ -106,6 +136,8 @@ class BootService:
 
         before, after = self.commits.run(keep)
         if before.outcome != after.outcome:
+            if after.outcome == "installed":
+                self._relays.withdraw(after.node)
             self._tell(after.node, before.outcome, after.outcome)
 
     def progress(self, token: str, address: str, figures: dict[str, float | str]) -> None:
@@ -125,10 +157,16 @@ class BootService:
         local = scripts.boots_locally(facts)
         scripts.boot_script(url, facts, offers, "")  # what can't be rendered must not open a session
         address = self._boot_address(facts, machine)
+        self._relays.withdraw(node.id)
+        turn = self._turn(facts)
+        if isinstance(turn, Wait):
+            return self._wait(facts, verdict, machine, turn, url)
+        relay = self._relays.of(facts.version.manifest_sha256).get(turn.source)
 
         def open_one(work: Work) -> sessions.Opened:
             waiting.forget(work, machine.macs)
-            opened = sessions.open_session(work, work.by_id(Node, node.id), address, {} if local else _version(facts))
+            values = {} if local else {**_version(facts), "loads_from": relay.name if relay else ""}
+            opened = sessions.open_session(work, work.by_id(Node, node.id), address, values, waited=turn.waited)
             if local:
                 sessions.record_local(work, opened.session)
             if verdict.notices:
@@ -137,7 +175,30 @@ class BootService:
 
         opened = self.commits.run(open_one)
         self._tell(node.id, facts.node.state, "installed" if local else "booting")
-        return scripts.boot_script(url, facts, offers, opened.token)
+        return scripts.boot_script(url, facts, offers, opened.token, ticket=turn.ticket, relay=relay)
+
+    def _turn(self, facts: BootFacts) -> Load | Wait:
+        """Whether a node may load kernel and initramfs; nobody waits for a rescue system."""
+        places = int(str(facts.node.cluster.settings["boot.wave"]))
+        if places <= 0 or scripts.boots_locally(facts) or facts.profile["service"]:
+            return Load(source=CONTROLLER, ticket="")
+        version = facts.version.manifest_sha256
+        return self._waves.enter(facts.node.id, version, places, list(self._relays.of(version)))
+
+    def _wait(self, facts: BootFacts, verdict: Verdict, machine: types.Machine, wait: Wait, url: str) -> str:
+        """Keep that a node waits, once, and have it ask again."""
+        if wait.first:
+            address = self._boot_address(facts, machine)
+
+            def keep(work: Work) -> None:
+                waiting.forget(work, machine.macs)
+                node = work.by_id(Node, facts.node.id)
+                session = sessions.record_waiting(work, node, address, _version(facts), wait.before)
+                work.put(session.changed(notices=verdict.notices))
+
+            self.commits.run(keep)
+            self._tell(facts.node.id, facts.node.state, sessions.WAITING_PHASE)
+        return scripts.wait_script(url, facts, wait)
 
     def _boot_address(self, facts: BootFacts, machine: types.Machine) -> str:
         """Where the node's next requests come from: its own address, or what DHCP gave iPXE and gives it again."""

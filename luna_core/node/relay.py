@@ -1,0 +1,132 @@
+"""`luna-python -m luna_core.node.relay URL SESSION`: hands the node's kernel and initramfs on while others wait.
+
+iPXE keeps nothing of what it booted, so a node that is to be a relay fetches both files again: from another relay where
+there is one. It serves only what has the manifest's SHA-256. It ends with SIGTERM, or with the node's installation.
+"""
+
+import hashlib
+import json
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+from luna_core.node.errors import DamagedShard, UnpackError
+from luna_core.node.http import Connection, HttpError
+from luna_core.node.manifest import MANIFEST_NAME, BootFile, parse_manifest
+
+_PAUSE_S: Final = 10.0
+_IDLE_S: Final = 30.0
+
+
+class RelayServer(ThreadingHTTPServer):
+    """Serves `files`, bytes by path, on a free port of every address."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def __init__(self) -> None:
+        self.files: Mapping[str, bytes] = {}
+        super().__init__(("", 0), _Handler)
+
+    def server_bind(self) -> None:
+        """Listen for both families on one socket; no name is looked up, as HTTPServer would."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A node that goes away in the middle is nothing to tell of."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_S
+    server: RelayServer
+
+    def do_GET(self) -> None:
+        body = self.server.files.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/octet-stream")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def relay(url: str, session: Path) -> None:
+    """Ask the boot server at `url` again and again what to do, and do it; `session` is the token's file."""
+    server = RelayServer()
+    Thread(target=server.serve_forever, daemon=True).start()
+    headers = {"Authorization": f"Bearer {session.read_text().strip()}"}
+    version = ""
+    while True:
+        # A connection of its own each time: the boot server has more nodes than threads.
+        connection = Connection(f"{url}/boot/")
+        pause_s = _PAUSE_S
+        try:
+            port = server.server_address[1] if version else 0
+            said: Mapping[str, Any] = json.loads(
+                connection.get(f"relay?port={port}&version={version}", headers=headers)
+            )
+            pause_s = float(said["pause_s"])
+            if said.get("sources"):
+                server.files = fetch(said["sources"], said["version"])
+                version = said["version"]
+        except (HttpError, UnpackError, ValueError) as error:
+            print(f"relay: {error}", flush=True)
+        finally:
+            connection.close()
+        time.sleep(pause_s)
+
+
+def fetch(sources: Sequence[str], version: str) -> Mapping[str, bytes]:
+    """The manifest with this SHA-256 and its kernel and initramfs, by path, from the first source that has them.
+
+    Raises HttpError or UnpackError of the last source if none has.
+    """
+    for source in sources[:-1]:
+        with suppress(HttpError, UnpackError):
+            return _fetch(source, version)
+    return _fetch(sources[-1], version)
+
+
+def _fetch(source: str, version: str) -> Mapping[str, bytes]:
+    connection = Connection(source)
+    try:
+        manifest = connection.get(MANIFEST_NAME)
+        files = {f"/{version}/{MANIFEST_NAME}": manifest}
+        parsed = parse_manifest(manifest, version)
+        for file in (parsed.kernel, parsed.initramfs):
+            files[f"/{version}/{file.name}"] = _verified(file, connection.get(file.name, size_bytes=file.size_bytes))
+        return files
+    finally:
+        connection.close()
+
+
+def _verified(file: BootFile, body: bytes) -> bytes:
+    found = hashlib.sha256(body).hexdigest()
+    if found != file.sha256:
+        raise DamagedShard(f"{file.name} has SHA-256 {found}, not {file.sha256}.")
+    return body
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Relay until ended. Where memory runs out, this is what the kernel is to end first (proc(5), oom_score_adj)."""
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    relay(arguments[0].rstrip("/"), Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
