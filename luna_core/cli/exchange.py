@@ -39,11 +39,14 @@ def export(luna: "Luna", wanted: tuple[str, ...], format: str, file: str | None)
 @click.command()
 @click.option("-f", "--file", required=True, metavar="FILE", help="What 'luna export' wrote; - for standard input.")
 @click.option("--prune", is_flag=True, help="Delete the objects that the file doesn't have.")
+@click.option("--merge", is_flag=True, help="Change only the fields that it has; null takes away (RFC 7396).")
 @dry_run_option
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print it.")
 @pass_luna
-def apply(luna: "Luna", file: str, prune: bool, dry_run: bool, output: str) -> None:
+def apply(luna: "Luna", file: str, prune: bool, merge: bool, dry_run: bool, output: str) -> None:
     """Make the objects that a file has exactly as it says, all or none, and print what changed."""
+    if prune and merge:
+        raise BadInput("--merge: it was given with --prune; accepted is one of them.")
     from luna_core.cli.differences import show
     from luna_core.documents import load
     from luna_core.operations import exchange
@@ -51,7 +54,7 @@ def apply(luna: "Luna", file: str, prune: bool, dry_run: bool, output: str) -> N
     document = load(read_value("apply", f"@{file}"), file)
     declared = luna.declared_settings()
     differences = luna.changes(
-        lambda work: exchange.apply(work, document, prune=prune, declared=declared),
+        lambda work: exchange.apply(work, document, prune=prune, merge=merge, declared=declared),
         f"apply -f {file}",
         dry_run=dry_run,
     )

@@ -1,8 +1,8 @@
 """The whole cluster as one document: exported, and applied again."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from luna_core.errors import BadInput
@@ -22,11 +22,12 @@ GIVEN_BY_LUNA = {"node": ("addresses",), "osimage": ("latest",)}
 
 @dataclass(frozen=True)
 class Given:
-    """One object of a document, before and after its references are resolved."""
+    """One object of a document; without `fields` where it says null."""
 
     model: type[StoredObject]
     name: str
     fields: Mapping[str, Any]
+    is_null: bool = False
 
 
 def export(work: Work, kinds: Sequence[str] = ()) -> dict[str, Any]:
@@ -40,14 +41,24 @@ def export(work: Work, kinds: Sequence[str] = ()) -> dict[str, Any]:
     return document
 
 
-def apply(work: Work, document: object, *, prune: bool = False, declared: Sequence[Setting] | None = None) -> None:
+def apply(
+    work: Work,
+    document: object,
+    *,
+    prune: bool = False,
+    merge: bool = False,
+    declared: Sequence[Setting] | None = None,
+) -> None:
     """Make the objects of a document, and change those that exist, to be exactly as it says.
 
-    Objects that it doesn't name stay, or go if `prune`. What luna itself gave (addresses, the image version in force)
-    stays where the document doesn't say it. With `declared`, settings must be of those. Raises BadInput that names
-    object and field.
+    Objects that it doesn't name stay, or go if `prune`. With `merge` it is a merge patch (RFC 7396): fields that it
+    doesn't name stay as well, null takes a field back and an object away. What luna itself gave (addresses, the image
+    version in force) stays where the document doesn't say it. With `declared`, settings must be of those. Raises
+    BadInput that names object and field.
     """
     given = _parse(document)
+    if merge:
+        given = list(_merged(work, given))
     if declared is not None:
         _refuse_misset(work, given, declared)
     _announce(work, given)
@@ -82,7 +93,32 @@ def _given(model: type[StoredObject], name: object, fields: object) -> Given:
         raise BadInput(f"{model.kind} {name}: {fields!r} was given; accepted are fields by name.")
     if forbidden := {"id", "name"} & set(values):
         raise BadInput(f"{model.kind} {name}: {min(forbidden)}: accepted is only the name before the colon.")
-    return Given(model, name, values)
+    return Given(model, name, values, is_null=fields is None)
+
+
+def _merged(work: Work, given: Sequence[Given]) -> Iterator[Given]:
+    for one in given:
+        stored = work.find(one.model, one.name)
+        if not one.is_null:
+            before = outward(work, stored, mask=False) if stored else {}
+            silent = {"name", *GIVEN_BY_LUNA.get(one.model.kind, ())}
+            yield replace(one, fields=_patched({key: before[key] for key in before.keys() - silent}, one.fields))
+        elif one.model is Cluster:
+            raise BadInput(f"cluster {one.name}: null was given; accepted are fields by name.")
+        elif stored:
+            work.remove(stored)
+
+
+def _patched(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    after = dict(before)
+    for key, value in patch.items():
+        if value is None:
+            after.pop(key, None)
+        elif isinstance(value, Mapping):
+            after[key] = _patched(after[key] if isinstance(after.get(key), Mapping) else {}, value)
+        else:
+            after[key] = value
+    return after
 
 
 def _refuse_misset(work: Work, given: Sequence[Given], declared: Sequence[Setting]) -> None:

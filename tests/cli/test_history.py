@@ -86,6 +86,14 @@ def test_apply_shows_what_it_would_do(cluster: Luna) -> None:
     assert cluster("apply", "-f", "-", "--prune", input=text).out == "removed node node004\n"
 
 
+def test_apply_merges_a_patch(cluster: Luna) -> None:
+    patch = '{"luna": 1, "node": {"node001": {"rack": "r1"}, "node004": null}}'
+    assert cluster("apply", "--merge", "-f", "-", input=patch).out == (
+        "changed node node001\n    rack: - → r1\nremoved node node004\n"
+    )
+    assert cluster("apply", "--merge", "--prune", "-f", "-", input=patch).status == 2
+
+
 def test_export_of_some_kinds(cluster: Luna) -> None:
     document = yaml.safe_load(cluster("export", "--kind", "network", "--kind", "group").out)
     assert set(document) == {"luna", "network", "group"}

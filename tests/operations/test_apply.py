@@ -98,6 +98,35 @@ def test_what_luna_gave_stays_where_a_document_is_silent(site: Any) -> None:
     assert export(site)["osimage"]["rocky"] == {"path": "/srv/rocky9", "latest": 1}
 
 
+def test_a_merge_changes_only_what_it_names(site: Any) -> None:
+    before = export(site)
+    patch = {"rack": "r1", "tags": None, "interfaces": {"BOOTIF": {"mtu": 9000}, "ib0": {"type": "infiniband"}}}
+    apply(site, {"luna": 1, "node": {"n2": patch, "n4": {"group": "compute"}}}, merge=True)
+    after = export(site)
+    assert after["node"].pop("n4")["group"] == "compute"
+    changed, was = after["node"].pop("n2"), before["node"].pop("n2")
+    assert after == before
+    assert changed.pop("rack") == "r1"
+    assert was.pop("tags") == ["t"]
+    interfaces = changed.pop("interfaces")
+    assert interfaces.pop("ib0") == {"type": "infiniband"}
+    assert interfaces == {"BOOTIF": {**was.pop("interfaces")["BOOTIF"], "mtu": 9000}}
+    assert changed == was
+
+
+def test_a_merge_takes_away_what_is_null(site: Any) -> None:
+    document = {"luna": 1, "node": {"n1": None, "never-was": None}}
+    apply(site, document, merge=True)
+    assert set(export(site)["node"]) == {"n2", "n3"}
+    number = changes(site)
+    apply(site, document, merge=True)
+    assert changes(site) == number
+    with pytest.raises(InUse, match="group compute"):
+        apply(site, {"luna": 1, "group": {"compute": None}}, merge=True)
+    with pytest.raises(BadInput, match="accepted are fields"):
+        apply(site, {"luna": 1, "cluster": {"cluster": None}}, merge=True)
+
+
 def test_nodes_can_swap_macs_addresses_and_ports(site: Any) -> None:
     document = export(site)
     nodes = document["node"]
