@@ -14,6 +14,8 @@ import luna_core
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(path for path in ROOT.glob("plugins/*") if path.is_dir() and not path.name.startswith((".", "_")))
+# Ansible says where its collections are.
+OTHER_PACKAGES = {"ansible": "ansible_collections/luna/cluster/galaxy.yml"}
 
 
 def make_targets() -> set[str]:
@@ -71,7 +73,7 @@ def test_a_plugin_has_the_layout_that_contributing_describes(plugin: Path) -> No
     project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
     assert project["name"] == f"luna-{plugin.name.replace('_', '-')}"
     assert (plugin / "README.md").read_text().strip()
-    assert (plugin / "src" / f"luna_{plugin.name}" / "__init__.py").exists()
+    assert (plugin / "src" / OTHER_PACKAGES.get(plugin.name, f"luna_{plugin.name}/__init__.py")).exists()
     assert list(plugin.glob("tests/**/test_*.py"))
 
 
