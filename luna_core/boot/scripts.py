@@ -28,9 +28,9 @@ PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 10
 MENU_COLUMNS = 74
-_ARGUMENT = re.compile(r"[!-~]+")
 # Without a byte for so long, a relay was switched off.
 RELAY_TIMEOUT_MS = 10_000
+_ARGUMENT = re.compile(r"[!-~]+")
 # iPXE has no way to quote.
 _IPXE_OPERATORS = ("||", "&&")
 _BOOT_INTERFACE = "BOOTIF"
@@ -104,7 +104,6 @@ def boot_script(
         kernel=facts.manifest.kernel.name,
         initramfs=facts.manifest.initramfs.name,
         arguments=" ".join(kernel_arguments(url, facts, offers, token)),
-    )
         ticket=ticket,
     )
 
@@ -118,6 +117,7 @@ def wait_script(url: str, facts: BootFacts, wait: Wait) -> str:
         image=facts.image.name,
         before=wait.before,
         pause_s=wait.pause_s,
+    )
 
 
 def boots_locally(facts: BootFacts) -> bool:
@@ -152,9 +152,9 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
         arguments.append("luna.service=1")
     if (attempts := facts.node.cluster.settings.get("boot.attempts")) is not None:
         arguments.append(f"luna.attempts={attempts}")
-    arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
     if facts.node.cluster.settings.get("boot.relays"):
         arguments.append("luna.relay=1")
+    arguments += [one.key if one.value is None else f"{one.key}={one.value}" for one in offers.kernel_arguments]
     arguments += [*facts.image.kernel_arguments.split(), *facts.node.kernel_arguments.split()]
     for argument in arguments:
         if not _ARGUMENT.fullmatch(argument) or argument in _IPXE_OPERATORS or "${" in argument:
@@ -224,7 +224,7 @@ def _phases(
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
     yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
     yield Phase("bootloader", (), [loader] if loader else ())
-    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", pid_files=pid_files, **work)])
+    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", **work)])
 
 
 def _partscript(facts: BootFacts) -> str:
