@@ -27,6 +27,7 @@ _NODE_FILES = (
     "node/peer.py",
     "node/process.py",
     "node/session.py",
+    "node/thread.py",
     "node/web_seed.py",
 )
 
