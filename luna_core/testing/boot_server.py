@@ -22,9 +22,7 @@ from luna_core.types import Node
 
 def serve(configuration: dict[str, Any]) -> None:
     """Serve until killed."""
-    keys = {
-        derived_key(one["token"], "tracker"): _node(one, configuration["controller"]) for one in configuration["nodes"]
-    }
+    keys = {derived_key(one["token"], "tracker"): _node(one, configuration) for one in configuration["nodes"]}
     tokens = {f"Bearer {one['token']}": one["name"] for one in configuration["nodes"]}
     reports = Path(configuration["reports"])
 
@@ -49,13 +47,10 @@ def serve(configuration: dict[str, Any]) -> None:
     wsgi.Server(("0.0.0.0", configuration["port"]), dispatcher, numthreads=20, request_queue_size=1024).start()  # noqa: S104
 
 
-def _node(one: dict[str, str], controller: str) -> Node:
-    node = facts.node()
-    return replace(
-        node,
-        name=one["name"],
-        cluster=replace(node.cluster, frontend_addresses=(ip_address(controller),)),
-    )
+def _node(one: dict[str, str], configuration: dict[str, Any]) -> Node:
+    controller = ip_address(configuration["controller"])
+    cluster = replace(facts.cluster(configuration["settings"]), frontend_addresses=(controller,))
+    return replace(facts.node(), name=one["name"], cluster=cluster, switch=one["switch"], rack=one["rack"])
 
 
 def _load(target: str) -> Callable[..., Iterable[bytes]]:

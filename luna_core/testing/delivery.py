@@ -97,7 +97,9 @@ class Delivery:
         boot = facts.node().interfaces[0]
         address = ip_interface(f"{self.switch.address(machine)}/16")
         boot = replace(boot, addresses=(replace(boot.addresses[0], address=address),))
-        return replace(facts.node(), name=f"node{machine:03}", cluster=self.cluster, interfaces=(boot,))
+        node = replace(facts.node(), name=f"node{machine:03}", cluster=self.cluster, interfaces=(boot,))
+        rack = self.switch.rack(machine)
+        return replace(node, switch=f"sw{rack:02}", rack=f"r{rack:02}") if rack else node
 
     def endpoints(self, machine: int, version: ImageVersion) -> list[Endpoint]:
         """What luna would tell a node."""
@@ -230,10 +232,14 @@ class Delivery:
     def _start_boot_server(self) -> None:
         (self.directory / "reports").touch()
         apps = {answer.value.prefix: answer.value.load for answer in self.hooks.luna_web_apps()}
-        nodes = [{"name": self.node(one).name, "token": token} for one, token in self._tokens.items()]
+        nodes = [
+            {"token": token, **{field: getattr(self.node(one), field) for field in ("name", "switch", "rack")}}
+            for one, token in self._tokens.items()
+        ]
         configuration = {
             "port": BOOT_PORT,
             "controller": str(self.switch.address(CONTROLLER)),
+            "settings": self.cluster.settings,
             "reports": str(self.directory / "reports"),
             "apps": apps,
             "nodes": nodes,

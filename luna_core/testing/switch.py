@@ -14,11 +14,22 @@ _QUEUE_BYTES = 512 << 10
 class Switch:
     """Machine 0 is the controller, 1 to `nodes` are nodes; None of their traffic leaves this computer.
 
-    A rate in Mbit/s holds for each direction of a link; None leaves it as fast as it is.
+    A rate in Mbit/s holds for each direction of a link; None leaves it as fast as it is. With `racks` the nodes are on
+    as many further switches, in turns of equal length, each with an uplink to the switch that the controller is on.
     """
 
-    def __init__(self, nodes: int, *, node_mbit: float | None = None, controller_mbit: float | None = None) -> None:
+    def __init__(
+        self,
+        nodes: int,
+        *,
+        node_mbit: float | None = None,
+        controller_mbit: float | None = None,
+        racks: int = 0,
+        uplink_mbit: float | None = None,
+    ) -> None:
         self.machines = range(nodes + 1)
+        self.racks = range(1, racks + 1)
+        self._uplink_mbit = uplink_mbit
         self._bridge = f"luna{os.getpid()}sw"
         self._rates = {one: node_mbit if one else controller_mbit for one in self.machines}
 
@@ -29,6 +40,8 @@ class Switch:
                 run(["ip", "-n", name, "link", "set", "lo", "up"])
             run(["ip", "-n", self._bridge, "link", "add", "switch", "type", "bridge"])
             run(["ip", "-n", self._bridge, "link", "set", "switch", "up"])
+            for rack in self.racks:
+                self._add_rack(rack)
             for one in self.machines:
                 self._plug_in(one)
         except BaseException:
@@ -55,8 +68,16 @@ class Switch:
 
     def sent_bytes(self, machine: int) -> int:
         """What a machine put on the wire, headers included."""
-        path = "/sys/class/net/eth0/statistics/tx_bytes"
-        return int(run([*self.inside(machine), "cat", path]))
+        return self._sent_bytes(self.namespace(machine), "eth0")
+
+    def rack(self, machine: int) -> int:
+        """The rack of a node, from 1 on; 0 for the controller, and where there are no racks."""
+        nodes = len(self.machines) - 1
+        return 1 + (machine - 1) * len(self.racks) // nodes if machine and self.racks else 0
+
+    def uplink_bytes(self, rack: int) -> tuple[int, int]:
+        """What a rack's uplink carried into the rack and out of it, headers included."""
+        return self._sent_bytes(self._bridge, f"down{rack}"), self._sent_bytes(self._bridge, f"up{rack}")
 
     def unplug(self, machine: int) -> None:
         """Take a machine off the switch at once: what it had open is not closed, but silent."""
@@ -69,17 +90,33 @@ class Switch:
         for one in self.machines:
             run(["ip", "-n", self.namespace(one), "link", "set", "eth0", "gso_max_segs", "1"])
 
+    def _add_rack(self, rack: int) -> None:
+        bridge, up, down = f"rack{rack}", f"up{rack}", f"down{rack}"
+        run(["ip", "-n", self._bridge, "link", "add", bridge, "type", "bridge"])
+        run(["ip", "-n", self._bridge, "link", "add", up, "type", "veth", "peer", "name", down])
+        for link, master in ((up, bridge), (down, "switch")):
+            run(["ip", "-n", self._bridge, "link", "set", link, "master", master, "up"])
+            self._shape(self._bridge, link, self._uplink_mbit)
+        run(["ip", "-n", self._bridge, "link", "set", bridge, "up"])
+
     def _plug_in(self, machine: int) -> None:
-        own, port = self.namespace(machine), f"port{machine}"
+        own, port, rack = self.namespace(machine), f"port{machine}", self.rack(machine)
         run(["ip", "-n", own, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self._bridge])
         run(["ip", "-n", own, "address", "add", f"{self.address(machine)}/16", "broadcast", "+", "dev", "eth0"])
         run(["ip", "-n", own, "link", "set", "eth0", "up"])
-        run(["ip", "-n", self._bridge, "link", "set", port, "master", "switch", "up"])
-        if rate := self._rates[machine]:
-            for name, link in ((own, "eth0"), (self._bridge, port)):
-                burst = max(128 << 10, int(rate * 1e6 / 8 * 0.002))
-                shape = ["tbf", "rate", f"{rate}mbit", "burst", str(burst), "limit", str(_QUEUE_BYTES + burst)]
-                run(["tc", "-n", name, "qdisc", "add", "dev", link, "root", *shape])
+        run(["ip", "-n", self._bridge, "link", "set", port, "master", f"rack{rack}" if rack else "switch", "up"])
+        for name, link in ((own, "eth0"), (self._bridge, port)):
+            self._shape(name, link, self._rates[machine])
+
+    def _shape(self, namespace: str, link: str, mbit: float | None) -> None:
+        if mbit:
+            burst = max(128 << 10, int(mbit * 1e6 / 8 * 0.002))
+            shape = ["tbf", "rate", f"{mbit}mbit", "burst", str(burst), "limit", str(_QUEUE_BYTES + burst)]
+            run(["tc", "-n", namespace, "qdisc", "add", "dev", link, "root", *shape])
+
+    def _sent_bytes(self, namespace: str, link: str) -> int:
+        path = f"/sys/class/net/{link}/statistics/tx_bytes"
+        return int(run(["ip", "netns", "exec", namespace, "cat", path]))
 
     def _remove(self) -> None:
         for name in (self._bridge, *(self.namespace(one) for one in self.machines)):

@@ -1,11 +1,12 @@
 """The fetcher of the transport torrent, as luna_core.node.fetcher wants it: runs the peer and passes on its shards."""
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from luna_core.node import fetcher
 from luna_core.node.errors import DamagedShard
@@ -15,6 +16,9 @@ from luna_core.node.job import derived_key
 from luna_core.node.manifest import Shard
 from luna_transport_torrent.node.process import PeerProcess, stop_earlier_peer
 
+if TYPE_CHECKING:
+    from luna_transport_torrent.node.thread import ThreadPeer
+
 _TICK_S: Final = 0.2
 # How often a complete shard may look damaged: its last bytes reach the disk a moment after libtorrent says so.
 _ATTEMPTS: Final = 40
@@ -23,7 +27,7 @@ _ATTEMPTS: Final = 40
 class Fetcher(fetcher.Fetcher):
     """Delivers shards as they complete; the peer seeds on after `leave`, until whoever ends it by seeder.pid."""
 
-    _process: PeerProcess | None = None
+    _process: "PeerProcess | ThreadPeer | None" = None
     _counted = (0, 0)
 
     def run(self) -> None:
@@ -31,7 +35,9 @@ class Fetcher(fetcher.Fetcher):
         work = self.delivery.job.work_directory
         work.mkdir(parents=True, exist_ok=True)
         stop_earlier_peer(work)
-        self._process = PeerProcess(work, self._request(self._fetch_torrent(work)))
+        # It loads libtorrent while the torrent is fetched.
+        self._process = _new_peer(work)
+        self._process.begin(self._request(self._fetch_torrent(work)))
         complete: dict[str, _Waiting] = {}
         # Another fetcher may bring some of them.
         while (shards := {one.name: one for one in self.delivery.missing()}) and not self.stopped.is_set():
@@ -52,7 +58,7 @@ class Fetcher(fetcher.Fetcher):
         if self._process:
             self._process.stop()
 
-    def _heed(self, process: PeerProcess, event: Mapping[str, Any] | None) -> list[str]:
+    def _heed(self, process: "PeerProcess | ThreadPeer", event: Mapping[str, Any] | None) -> list[str]:
         """Count what came; returns the names of shards that became complete."""
         if event is None:
             raise FetchError(f"The peer ended; its log is {process.log}.")
@@ -100,6 +106,14 @@ class Fetcher(fetcher.Fetcher):
             "port": int(parameters["port"]),
             "request_queue": int(parameters["request_queue"]),
         }
+
+
+def _new_peer(work: Path) -> "PeerProcess | ThreadPeer":
+    if os.environ.get("LUNA_PEER") != "thread":
+        return PeerProcess(work)
+    from luna_transport_torrent.node.thread import ThreadPeer
+
+    return ThreadPeer(work)
 
 
 class _Waiting:

@@ -23,7 +23,10 @@ def main() -> int:
     """Fetch, and seed until told to stop."""
     stopped, staying = Event(), Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    request = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    request = json.loads(line)
     Thread(target=_listen, args=(stopped, staying), daemon=True).start()
     try:
         lists = {name: tuple(request[name]) for name in ("controllers", "wanted")}

@@ -21,9 +21,9 @@ PID_FILE: Final = "seeder.pid"
 
 
 class PeerProcess:
-    """Started at once, in a session of its own. `events` gets what it tells, and None when it has ended."""
+    """Started at once, in a session of its own, to wait for `begin`. `events` gets what it tells, None at its end."""
 
-    def __init__(self, directory: Path, request: Mapping[str, object]) -> None:
+    def __init__(self, directory: Path) -> None:
         self.log = directory / "seeder.log"
         self.events: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
         self._pid_file = directory / PID_FILE
@@ -36,6 +36,9 @@ class PeerProcess:
         self._stdin = cast(IO[str], self._process.stdin)
         self._pid_file.write_text(f"{self._process.pid}\n")
         Thread(target=self._read, args=(cast(IO[str], self._process.stdout),), daemon=True).start()
+
+    def begin(self, request: Mapping[str, object]) -> None:
+        """Let it fetch what a `luna_transport_torrent.node.session.Request` says."""
         self._write(json.dumps(request))
 
     def stay(self) -> None:

@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Sequence
 from threading import Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import libtorrent
 
-from luna_core.node.http import Connection, HttpError
+if TYPE_CHECKING:
+    from luna_core.node.http import Connection
 
 # Of a piece: this node's to bring into the swarm, another's, or nobody's that makes the same kind of root.
 HOME: Final = 7
@@ -53,6 +54,9 @@ class WebSeed:
             self._thread.start()
 
     def _run(self) -> None:
+        # Half of a peer's start would go into modules for what it hardly ever does.
+        from luna_core.node.http import Connection, HttpError
+
         connection = Connection(self._base_url)
         while missing := self._missing():
             homes = [piece for piece in self._homes if piece in missing]
@@ -70,7 +74,7 @@ class WebSeed:
         # Empty until the files on disk have been checked.
         return {piece for piece in self._wanted if not pieces or not pieces[piece]}
 
-    def _load(self, connection: Connection, piece: int) -> None:
+    def _load(self, connection: "Connection", piece: int) -> None:
         length = self._layout.piece_length()
         file = self._layout.file_index_at_piece(piece)
         offset = piece * length - self._layout.file_offset(file)
