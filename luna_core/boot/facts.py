@@ -26,6 +26,7 @@ PROFILE = (
     "root",
     "root_size",
     "numa_policy",
+    "shard_cache",
     "prescript",
     "partscript",
     "postscript",

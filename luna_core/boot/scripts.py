@@ -24,6 +24,7 @@ WORK_MEMORY = "/run/luna/work"
 WORK_DISK = "/sysroot/.luna"
 NEW_ROOT = "/sysroot"
 LAYERS = "/run/luna/layers"
+CACHE = "/run/luna/cache"
 PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 10
@@ -213,18 +214,20 @@ def _phases(
 ) -> Iterable[Phase]:
     profile = facts.profile
     directory = WORK_MEMORY if in_memory else WORK_DISK
-    work = {"directory": directory, "in_memory": in_memory, "pid_file": f"{directory}/seeder.pid"}
+    work = {"directory": directory, "in_memory": in_memory, "shard_cache": profile["shard_cache"], "cache": CACHE}
+    pid_files = [f"{directory}/seeder.pid", f"{CACHE}/luna/seeder.pid"]
     overlay = profile["root"] == "overlay"
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
     yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
-    yield Phase("partscript", _fragments(offers, "partscript", _partscript(facts)))
+    before = [_render("cache-off.sh.j2", cache=CACHE)] if profile["shard_cache"] else []
+    yield Phase("partscript", [*before, *_fragments(offers, "partscript", _partscript(facts))])
     size_bytes = (facts.manifest.squashfs_bytes if overlay else facts.manifest.size_bytes) + SPARE_BYTES
     yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
     yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
     outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
     yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
     yield Phase("bootloader", (), [loader] if loader else ())
-    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", **work)])
+    yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", pid_files=pid_files, **work)])
 
 
 def _partscript(facts: BootFacts) -> str:
@@ -266,6 +269,7 @@ def _job(url: str, facts: BootFacts, offers: Offers, in_memory: bool) -> Mapping
         "manifest_sha256": facts.version.manifest_sha256,
         "root": NEW_ROOT,
         **({"layers": LAYERS} if facts.profile["root"] == "overlay" else {}),
+        **({"cache": CACHE} if facts.profile["shard_cache"] else {}),
         "work_directory": WORK_MEMORY if in_memory else WORK_DISK,
         "endpoints": [
             {"transport": one.transport, "url": one.url, "rank": one.rank, "parameters": dict(one.parameters)}

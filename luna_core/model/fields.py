@@ -18,6 +18,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}(?:(?:\1
 _PLAIN_MAC = re.compile(r"[0-9a-f]{12}|[0-9a-f]{40}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _WORD = re.compile(r"[!-~]{1,253}")
 _ROOT_SIZE = re.compile(r"[1-9][0-9]*[MG]|[1-9][0-9]?%|100%")
+_FILE_SYSTEM = re.compile(r"(LABEL|UUID|PARTLABEL|PARTUUID)=[A-Za-z0-9._-]+|/dev/[A-Za-z0-9._:/-]+")
 _DNS_SUFFIX = re.compile(r"([a-z0-9-]{0,61}[a-z0-9])?")
 _PRINTABLE = re.compile(r"[ -~]*")
 _USER = re.compile(r"[!-~]{1,32}")
@@ -130,6 +131,7 @@ Text = Annotated[str, TEXT_OF_NUMBER]
 Word = Annotated[Text, _matching(_WORD, "one word of printable ASCII without spaces")]
 Label = Annotated[str, Field(max_length=128), TEXT_OF_NUMBER]
 Arguments = Annotated[str, _matching(_PRINTABLE, "printable ASCII in one line")]
+FileSystem = Annotated[str, _matching(_FILE_SYSTEM, "LABEL=name, UUID=number, PARTLABEL=name or /dev/name")]
 RootSize = Annotated[str, _matching(_ROOT_SIZE, "a size as in 4G, 800M or 60%")]
 DnsSuffix = Annotated[str, _matching(_DNS_SUFFIX, "lower-case letters, digits and '-', not at its end, or nothing")]
 BmcUser = Annotated[str, _matching(_USER, "up to 32 characters of printable ASCII without spaces")]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from luna_core.model.base import Part
-from luna_core.model.fields import Arguments, DnsSuffix, InterfaceName, Mtu, Reference, RootSize, Tag, Vlan
+from luna_core.model.fields import Arguments, DnsSuffix, FileSystem, InterfaceName, Mtu, Reference, RootSize, Tag, Vlan
 
 InterfaceType = Literal["ethernet", "infiniband", "bond", "vlan", "bridge", "bmc"]
 BondMode = Literal["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"]
@@ -30,6 +30,9 @@ class Profile(Part):
     root_size: RootSize | None = Field(None, description="Size of a root in RAM, as in 4G, 800M or 60%.")
     numa_policy: Literal["default", "interleave"] | None = Field(
         None, description="Which NUMA nodes hold a root in RAM (mpol= of tmpfs)."
+    )
+    shard_cache: FileSystem | None = Field(
+        None, description="File system that keeps an image's shards until the next boot, as in LABEL=luna-cache."
     )
     kernel_arguments: Arguments | None = Field(None, description="Further arguments for the kernel.")
     prescript: str | None = Field(None, description="Shell script that runs before anything else.")

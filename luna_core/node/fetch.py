@@ -1,18 +1,18 @@
 """Fetch an image version and unpack it as it comes: by the best endpoint that works, until everything is in place."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Final
 
 from luna_core.node.errors import DamagedShard, DownloadError, UnpackError
-from luna_core.node.fetcher import Delivery, Fetcher
+from luna_core.node.fetcher import Delivery, Fetcher, Say
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Job
 from luna_core.node.ladder import Ladder
 from luna_core.node.manifest import MANIFEST_NAME, Manifest, Shard, parse_manifest
 from luna_core.node.overlay import OverlayMaker
 from luna_core.node.report import Progress, Reporter
+from luna_core.node.shard_cache import prepare
 from luna_core.node.taker import ShardTaker
 from luna_core.node.unpack import Unpacker
 
@@ -21,7 +21,6 @@ from luna_core.node.unpack import Unpacker
 PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 # What the last of all endpoints has on disk gets no better by asking again.
 _DAMAGED_ROUNDS: Final = 2
-Say = Callable[[str], None]
 
 
 def fetch(job: Job, say: Say = lambda text: None) -> None:
@@ -33,6 +32,7 @@ def fetch(job: Job, say: Say = lambda text: None) -> None:
     with _taker(job, manifest) as taker:
         total = sum(shard.size_bytes for shard in taker.shards)
         say(f"image {manifest.image}: {len(taker.shards)} shards, {total >> 20} MiB")
+        job = prepare(job, taker.shards, say)
         unpacked_total = sum(shard.unpacked_bytes for shard in taker.shards)
         progress = Progress(total_bytes=total, unpacked_total_bytes=unpacked_total)
         reporter = Reporter(job, progress, say)

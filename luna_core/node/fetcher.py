@@ -18,6 +18,9 @@ from luna_core.node.manifest import Manifest, Shard
 from luna_core.node.report import Progress
 from luna_core.node.taker import ShardTaker
 
+Say = Callable[[str], None]
+"""Tells the console one line."""
+
 
 class FetchError(Exception):
     """This way of fetching doesn't work now; the text is a sentence that says why."""
@@ -35,7 +38,7 @@ class Delivery:
         manifest: Manifest,
         taker: ShardTaker,
         progress: Progress,
-        say: Callable[[str], None],
+        say: Say,
         phase: Callable[[str, str], None] = lambda phase, status: None,
     ) -> None:
         self.job = job

@@ -3,6 +3,7 @@
 import errno
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -64,13 +65,14 @@ class Fetcher(fetcher.Fetcher):
         self._keep(self.delivery.place(shard), body)
 
     def _keep(self, place: Path, body: bytes) -> None:
-        """Keep a sound shard for a restart, as long as there is room: it is unpacked anyway."""
+        """Keep a sound shard for a restart, as long as the disk takes it: it is unpacked anyway."""
         partial = place.with_name(f"{place.name}.partial")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(body)
             partial.rename(place)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
                 raise
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ class Job:
     `private_url` gives the version's private files to this node's session. With `layers`, a directory, the root is an
     overlay that is made in there.
     `work_directory` keeps what was received, so that a restart resumes; in RAM, its size bounds what is kept there.
+    `cache` is where a file system that outlives the boot is mounted if it could be: it holds the work directory then.
     """
 
     node: str
@@ -40,6 +41,7 @@ class Job:
     report_command: tuple[str, ...] = ()
     private_url: str = ""
     layers: Path | None = None
+    cache: Path | None = None
     index: int = 0
     count: int = 1
 
@@ -67,8 +69,9 @@ def read_job(path: Path) -> Job:
         document["report_command"] = tuple(document.get("report_command", ()))
         for name in ("token_file", "root", "work_directory"):
             document[name] = Path(document[name])
-        if document.get("layers"):
-            document["layers"] = Path(document["layers"])
+        for name in ("layers", "cache"):
+            if document.get(name):
+                document[name] = Path(document[name])
         return Job(**{one.name: document[one.name] for one in fields(Job) if one.name in document})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DownloadError(f"The job file {path} can't be understood: {error!r}.") from error

@@ -112,7 +112,10 @@ class ShardTaker(ABC):
         return future is not None and future.done() and not future.cancelled() and not future.exception()
 
     def _check(self, shard: Shard, source: Path | bytes) -> None:
-        packed = source if isinstance(source, bytes) else source.read_bytes()
+        try:
+            packed = source if isinstance(source, bytes) else source.read_bytes()
+        except OSError as error:
+            raise DamagedShard(f"Shard {shard.name} can't be read: {error}.") from error
         _verify(shard, packed)
         self.take(shard, packed)
 

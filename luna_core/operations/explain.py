@@ -23,6 +23,7 @@ PROFILE = (
     "root",
     "root_size",
     "numa_policy",
+    "shard_cache",
     "kernel_arguments",
     "prescript",
     "partscript",

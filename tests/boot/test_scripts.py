@@ -58,7 +58,7 @@ def everything(boot_facts: Make, offers: MakeOffers, **profile: Any) -> str:
         {"root_size": "4G", "numa_policy": "interleave"},
         {"prescript": "echo before", "postscript": "echo after"},
         {"root": "overlay", "root_size": "50%"},
-        {"root": "disk", "partscript": 'mount /dev/sda1 "$NEWROOT"'},
+        {"root": "disk", "partscript": 'mount /dev/sda1 "$NEWROOT"', "shard_cache": "LABEL=luna-cache"},
     ],
     ids=lambda profile: "+".join(profile) or "plain",
 )

@@ -32,6 +32,7 @@ CASES: list[tuple[type[StoredObject], dict[str, Any], str, str]] = [
     (Node, {"interfaces": {"eth0": {"dns_suffix": "a_b"}}}, "interfaces.eth0.dns_suffix: 'a_b'", "lower-case letters"),
     (Group, {"local_boot": "maybe"}, "local_boot: 'maybe'", "true or false"),
     (Group, {"root_size": "4T"}, "root_size: '4T'", "4G, 800M or 60%"),
+    (Group, {"shard_cache": "luna-cache"}, "shard_cache: 'luna-cache'", "LABEL=name"),
     (Group, {"prescript": 5}, "prescript: 5", "a text"),
     (Group, {"tags": ["a b"]}, "tags.0: 'a b'", "a word"),
     (Group, {"kernel_arguments": "a\nb"}, r"kernel_arguments: 'a\nb'", "one line"),
