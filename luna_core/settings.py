@@ -94,7 +94,7 @@ CORE_SETTINGS = (
     ),
     Setting(
         name="boot.wave",
-        default=32,
+        default=16,
         help="How many nodes load kernel and initramfs from the controller at once, while others wait; 0: all.",
     ),
     Setting(

@@ -8,12 +8,11 @@ import hashlib
 import json
 import socket
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Final
 
 from luna_core.node.errors import DamagedShard, UnpackError
@@ -65,13 +64,21 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def relay(url: str, session: Path) -> None:
-    """Ask the boot server at `url` again and again what to do, and do it; `session` is the token's file."""
+def relay(url: str, token: str, stopped: Event) -> None:
+    """Ask the boot server at `url` again and again what to do, and do it, until `stopped` is set."""
     server = RelayServer()
     Thread(target=server.serve_forever, daemon=True).start()
-    headers = {"Authorization": f"Bearer {session.read_text().strip()}"}
+    try:
+        _relay(server, url, {"Authorization": f"Bearer {token}"}, stopped)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _relay(server: RelayServer, url: str, headers: Mapping[str, str], stopped: Event) -> None:
     version = ""
-    while True:
+    pause_s = 0.0
+    while not stopped.wait(pause_s):
         # A connection of its own each time: the boot server has more nodes than threads.
         connection = Connection(f"{url}/boot/")
         pause_s = _PAUSE_S
@@ -88,7 +95,6 @@ def relay(url: str, session: Path) -> None:
             print(f"relay: {error}", flush=True)
         finally:
             connection.close()
-        time.sleep(pause_s)
 
 
 def fetch(sources: Sequence[str], version: str) -> Mapping[str, bytes]:
@@ -125,7 +131,7 @@ def _verified(file: BootFile, body: bytes) -> bytes:
 def main(arguments: Sequence[str]) -> None:
     """Relay until ended. Where memory runs out, this is what the kernel is to end first (proc(5), oom_score_adj)."""
     Path("/proc/self/oom_score_adj").write_text("1000")
-    relay(arguments[0].rstrip("/"), Path(arguments[1]))
+    relay(arguments[0].rstrip("/"), Path(arguments[1]).read_text().strip(), Event())
 
 
 if __name__ == "__main__":
