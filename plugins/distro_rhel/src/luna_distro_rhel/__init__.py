@@ -1,0 +1,1 @@
+"""RHEL, its rebuilds and Fedora for luna."""

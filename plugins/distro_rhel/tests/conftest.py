@@ -1,0 +1,187 @@
+"""An RPM repository that the tests make themselves, a tree that the driver has built of it, and NetworkManager."""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from luna_core.run import run
+from luna_core.testing import facts
+from luna_core.types import Image, Interface, InterfaceAddress, Network, Node, NodeFile
+from luna_distro_rhel.driver import Rhel
+
+CACHE = Path("/var/cache/luna-tests")
+HERE = Path(__file__).parent
+READERS = ("network-manager", "libnm0", "libndp0", "libjansson4", "libpsl5", "policycoreutils", "libaudit1")
+RPMBUILD = {
+    "_binary_payload": "w1.gzdio",
+    "_build_id_links": "none",
+    "__os_install_post": "%{nil}",
+    "_buildhost": "test",
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A directory with repodata, the key that signs its packages, and another that doesn't."""
+
+    directory: Path
+    key: Path
+    other_key: Path
+
+
+def image(path: Path, options: dict[str, str] | None = None, **settings: Any) -> Image:
+    named = {name.replace("_", ".", 1): value for name, value in settings.items()}
+    return replace(facts.image(path, settings=named, distro="rhel"), options=options or {})
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """What a RHEL 9 consists of, by name, with one file each; module streams, a group, and signatures."""
+    work = tmp_path_factory.mktemp("rpm")
+    home = work / "home"
+    home.mkdir(mode=0o700)
+    keys = [make_key(home, name) for name in ("mine", "other")]
+    made = work / "repository"
+    for spec in sorted((HERE / "specs").glob("*.spec")):
+        build_packages(spec, made, work)
+    packages = sorted(made.rglob("*.rpm"))
+    signer = ["rpmsign", "--define", "_gpg_name mine", "--define", f"__gpg {shutil.which('gpg')}"]
+    run([*signer, "--addsign", *packages], environment={"HOME": str(home)})
+    run(["createrepo_c", "--quiet", "--groupfile", HERE / "specs/comps.xml", made])
+    run(["modifyrepo_c", HERE / "specs/modules.yaml", made / "repodata"])
+    return Repository(made, *keys)
+
+
+def build_packages(spec: Path, into: Path, work: Path, **macros: str) -> None:
+    """Binary packages of a spec file, without what the machine's own configuration of rpmbuild would add."""
+    defined = {**RPMBUILD, **macros, "_topdir": str(work / "build"), "_rpmdir": str(into)}
+    words = [word for name, value in defined.items() for word in ("--define", f"{name} {value}")]
+    run(["rpmbuild", "-bb", "--quiet", "--target", "x86_64", *words, spec], environment={"HOME": str(work)})
+
+
+def make_key(home: Path, name: str) -> Path:
+    environment = {"HOME": str(home), "GNUPGHOME": str(home / ".gnupg")}
+    (home / ".gnupg").mkdir(mode=0o700, exist_ok=True)
+    run(
+        ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name, "rsa2048", "sign"],
+        environment=environment,
+    )
+    file = home / f"{name}.asc"
+    file.write_text(run(["gpg", "--armor", "--export", name], environment=environment))
+    run(["gpgconf", "--kill", "all"], environment=environment)
+    return file
+
+
+@pytest.fixture(scope="session")
+def rhel_tree(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree that the driver built of the repository. Tests look at it and leave it as it is."""
+    tree = tmp_path_factory.mktemp("rhel") / "tree"
+    tree.mkdir()
+    wanted = image(
+        tree,
+        {
+            "release": "9.4",
+            "repositories": str(repository.directory),
+            "gpg_keys": str(repository.key),
+            "modules": "nodejs:20",
+            "excludes": "unwanted",
+        },
+    )
+    distro = Rhel()
+    distro.build(wanted, tree, [*distro.boot_packages(wanted), "@core", "iputils", "nodejs", "kernel-rt-core"], print)
+    return tree
+
+
+@contextmanager
+def made_once(name: str, *inputs: str) -> Iterator[Path]:
+    """A directory that is kept until what it is made of changes; the caller fills it if it is not there."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield CACHE / f"{name}-{key}"
+
+
+@pytest.fixture(scope="session")
+def readers() -> Path:
+    """NetworkManager and setfiles, unpacked beside the system and not installed."""
+    with made_once("rhel-readers", *READERS) as place:
+        if not place.exists():
+            partial = Path(f"{place}.partial")
+            run(["rm", "-rf", partial])
+            partial.mkdir()
+            for name in READERS:
+                run(["apt-get", "-o", "APT::Sandbox::User=root", "download", name], directory=partial)
+            for archive in partial.glob("*.deb"):
+                run(["dpkg", "-x", archive, partial])
+                archive.unlink()
+            partial.rename(place)
+        return Path(place)
+
+
+def network(name: str, *, vlan: int | None = None, mtu: int | None = None, servers: Sequence[str] = ()) -> Network:
+    nameservers = tuple(ip_address(one) for one in servers)
+    return Network(name=name, domain=f"{name}.test", vlan=vlan, mtu=mtu, nameservers=nameservers)
+
+
+def address(text: str, gateway: str | None = None, of: Network | None = None) -> InterfaceAddress:
+    return InterfaceAddress(
+        network=of or network("cluster", servers=("10.141.255.254",)),
+        address=ip_interface(text),
+        gateway=ip_address(gateway) if gateway else None,
+    )
+
+
+@pytest.fixture
+def node() -> Callable[..., Node]:
+    """A node with these interfaces, and a BMC that is nobody's business."""
+    bmc = Interface(name="BMC", type="bmc", addresses=(address("10.148.0.1/16", "10.148.255.254", network("ipmi")),))
+    return lambda *interfaces: replace(facts.node(), interfaces=(bmc, *interfaces))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[Sequence[NodeFile]], Path]:
+    """Writes files below a new root."""
+
+    def into(files: Sequence[NodeFile]) -> Path:
+        root = tmp_path / "root"
+        for file in files:
+            path = root / file.path.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content)
+            path.chmod(file.mode)
+        return root
+
+    return into
+
+
+@pytest.fixture
+def sample() -> dict[str, Interface]:
+    """Interfaces of all kinds, by what is to be seen of them. Cards without a MAC are found by name."""
+    storage, service = network("storage", vlan=30), network("service", servers=("10.9.0.1", "fd00:9::53"))
+    return {
+        "plain": Interface(
+            name="eth5",
+            addresses=(address("10.141.0.1/16", "10.141.255.254"), address("fd00:141::1/64", "fd00:141::ff")),
+        ),
+        "boot": Interface(name="BOOTIF", mac="52:54:00:00:00:01", addresses=(address("10.141.0.1/16"),)),
+        "second": Interface(name="eth1", addresses=(address("10.9.0.7/16", "10.9.255.254", service),), mtu=9000),
+        "dhcp": Interface(name="BOOTIF", mac="52:54:00:00:00:01", dhcp=True, mtu=1400),
+        "left": Interface(name="eth2"),
+        "right": Interface(name="eth3"),
+        "bond": Interface(name="bond0", type="bond", members=("eth2", "eth3"), bond_mode="802.3ad", mtu=9000),
+        "vlan": Interface(
+            name="vlan20", type="vlan", vlan=20, parent="bond0", addresses=(address("10.20.0.1/16", None, service),)
+        ),
+        "tagged": Interface(name="eth1", addresses=(address("10.30.0.1/16", None, storage),)),
+        "bridge": Interface(name="br0", type="bridge", members=("eth2",), addresses=(address("10.40.0.1/16"),)),
+        "fabric": Interface(name="ib0", type="infiniband", addresses=(address("10.50.0.1/16"),), mtu=2044),
+    }
