@@ -154,6 +154,17 @@ luna_pause() {
     sleep "$luna_delay_s"
 }
 
+# Reports that wait would be lost with this initramfs, and luna would take the node for one that never arrived. The
+# system is not held up for longer than a restart of the controller takes.
+luna_tell_the_rest() {
+    luna_tries=0
+    while [ "$luna_tries" -lt 12 ] && [ -n "$(ls /run/luna/reports)" ]; do
+        sleep 5
+        luna_send_reports
+        luna_tries=$((luna_tries + 1))
+    done
+}
+
 luna_refusals=0
 luna_clock_is_right=
 luna_read_arguments
@@ -178,6 +189,7 @@ fi
 until luna_attempt; do
     luna_pause
 done
+luna_tell_the_rest
 luna_end_everything
 # The logs stay for whoever asks why the node is as it is.
 (cd /run/luna && rm -rf phases reports install.sh answer job.json session curl ssh_host_key*)

@@ -1,0 +1,234 @@
+"""Real boot servers on loopback, and a node without a machine: the initramfs's own agent in namespaces of its own."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from luna_core.image.compare import differences
+from luna_core.run import run
+from luna_core.testing.command_line import Outcome, run_luna
+from luna_core.testing.delivery import wait_until
+
+HERE = Path(__file__).parent
+SOURCES = HERE.parents[2]
+MAC = "52:54:00:00:00:01"
+ADDRESS = "127.0.0.1"
+# The node's own, which the image does not have.
+IDENTITY = ("etc/hostname", "etc/machine-id", "etc/hosts", "etc/network.fake")
+ROOT = 'rm -rf "$NEWROOT"; mkdir "$NEWROOT"; mount --bind "$NEWROOT" "$NEWROOT"'
+_WRAPPERS = {
+    # Paths in a script that is fetched become those of this node.
+    "curl": 'status=0; /usr/bin/curl "$@" || status=$?; [ ! -e {run}/answer ] || sed -i "{moves}" {run}/answer; '
+    "exit $status",
+    "luna-python": f'PYTHONPATH={SOURCES} exec {sys.executable} "$@"',
+    # Delays between attempts are cut short, but not the patience with a controller that is away at the end.
+    "sleep": 'case $1 in 5) exec /bin/sleep 5 ;; *) exec /bin/sleep 0.3 ;; esac',
+    "reboot": "echo reboot >> {console}; exec /bin/sleep infinity",
+}
+
+
+@dataclass
+class Site:
+    """A controller, and the node node001; `luna` is told a line."""
+
+    directory: Path
+    port: int
+    files_port: int
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def luna(self, line: str, *more: str) -> Outcome:
+        outcome = run_luna([*line.split(), *more])
+        assert outcome.status == 0, outcome.err
+        return outcome
+
+    @property
+    def tree(self) -> Path:
+        return self.directory / "state/trees/compute"
+
+    def start(self, name: str, *command: str | Path, **environment: str) -> "subprocess.Popen[bytes]":
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        return self.processes[name]
+
+    def start_lweb(self) -> None:
+        options = ("--address", ADDRESS, "--port", str(self.port))
+        self.start("lweb", sys.executable, HERE / "lweb.py", MAC, self.directory / "clock", *options)
+        wait_until(lambda: answers(ADDRESS, self.port), "the boot server")
+
+    def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def hold(self) -> Path:
+        """Let nodes wait in their first phase until a line is written to the file that this returns."""
+        go = self.directory / "go"
+        os.mkfifo(go)
+        self.luna("group change compute --prescript", f"read -r line < {go}")
+        return go
+
+    def boot(self) -> None:
+        """What iPXE does: ask who the machine is, and start a kernel with the arguments that it is told."""
+        with urlopen(f"http://{ADDRESS}:{self.port}/boot/discovery?booted={MAC}&mac={MAC}", timeout=30) as answer:
+            script = answer.read().decode()
+        arguments = re.findall(r"luna\.\S+", script)
+        assert arguments, script
+        (self.directory / "arguments").write_text("\n".join(arguments) + "\n")
+        self.start_agent()
+
+    def start_agent(self) -> None:
+        environment = {
+            "PATH": f"{self.directory}/bin:{os.environ['PATH']}",
+            "ARGUMENTS": str(self.directory / "arguments"),
+            "NEWROOT": str(self.directory / "root"),
+        }
+        apart = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+        self.start("agent", *apart, "sh", self.directory / "lib/luna-agent.sh", **environment)
+
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until the node's console has said it so often."""
+        try:
+            wait_until(lambda: self.console().count(text) >= times, f"{text!r} on the console")
+        except AssertionError as error:
+            said = [path.read_text() for path in (self.directory / "agent.log", self.directory / "lweb.log")]
+            raise AssertionError("\n".join([str(error), self.console(), *said])) from error
+
+    def console(self) -> str:
+        return (self.directory / "console").read_text()
+
+    def is_whole(self, tree: Path) -> None:
+        """The node must come to switch to its new root, which must be this tree and the node's own files."""
+        assert self.processes["agent"].wait(120) == 0, self.console()
+        found = [line for line in differences(tree, self.directory / "root") if not is_own(line)]
+        assert found == []
+
+    def events(self) -> list[tuple[str, str]]:
+        """What the newest boot is known to have done."""
+        shown = self.luna("boot show node001 -o json").json
+        return [(one["phase"], one["status"]) for one in shown["events"]]
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the node runtime is kept, so that it is made only once."""
+    return tmp_path_factory.mktemp("runtime")
+
+
+@pytest.fixture
+def directory(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A controller's directories, and those of a node; luna finds the plugins for HTTP and MACs alone."""
+    for name in ("LUNA_CONFIG", "LUNA_DEBUG", "LUNA_NO_PLUGINS", "LUNA_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    others = {point.name for point in entry_points(group="luna.plugins")} - {"http", "mac"}
+    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(tmp_path / "plugins"))
+    monkeypatch.setenv("LUNA_DISABLE_PLUGINS", ",".join(others))
+    for name in ("state", "bin", "lib", "run"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "state/runtime").symlink_to(runtime)
+    (tmp_path / "clock").write_text("0")
+    (tmp_path / "console").touch()
+    moves = {
+        "/run/luna": str(tmp_path / "run"),
+        # A file would begin anew.
+        "> /dev/console": f">> {tmp_path}/console",
+        "/usr/lib/luna": str(tmp_path / "lib"),
+        "/lib/dracut-lib.sh": str(HERE / "dracut-lib.sh"),
+        "/dev/pts": str(tmp_path / "terminals"),
+        "/sysroot": str(tmp_path / "root"),
+    }
+    for name in ("agent", "lib"):
+        text = (SOURCES / f"dracut/95luna/luna-{name}.sh").read_text()
+        for old, new in moves.items():
+            text = text.replace(old, new)
+        (tmp_path / f"lib/luna-{name}.sh").write_text(text)
+    for name in ("network", "rescue"):
+        (tmp_path / f"lib/luna-{name}.sh").touch()
+    given = {"run": str(tmp_path / "run"), "console": str(tmp_path / "console")}
+    given["moves"] = "; ".join(f"s,{old},{new},g" for old, new in moves.items())
+    for name, text in _WRAPPERS.items():
+        wrapper = tmp_path / "bin" / name
+        wrapper.write_text("#!/bin/sh\n" + re.sub(r"\{(run|console|moves)\}", lambda one: given[one[1]], text) + "\n")
+        wrapper.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def make_site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
+    """Call it with the store's URL to get a site whose image is packed; no boot server runs yet."""
+    with ExitStack() as stack:
+
+        def make(store: str = "") -> Site:
+            monkeypatch.setenv("LUNA_STORE", store or f"sqlite://{directory}/state/luna.db")
+            site = Site(directory, free_port(), free_port())
+            stack.callback(lambda: [site.kill(name) for name in list(site.processes)])
+            for line in setup(site):
+                site.luna(line)
+            site.luna("group change compute --partscript", ROOT)
+            complete(site.tree)
+            site.luna("osimage pack compute")
+            public = str(directory / "state/public")
+            files = (sys.executable, "-m", "http.server", "--bind", ADDRESS, "--directory", public)
+            site.start("files", *files, str(site.files_port))
+            wait_until(lambda: answers(ADDRESS, site.files_port), "the file server")
+            return site
+
+        yield make
+
+
+def setup(site: Site) -> Sequence[str]:
+    return (
+        f"cluster init --frontend-address {ADDRESS}",
+        f"settings set http.port {site.port}",
+        f"settings set http.files_port {site.files_port}",
+        "network add cluster --network 127.0.0.0/8",
+        "osimage build compute --distro fake",
+        "group add compute --osimage compute --boot-address dhcp",
+        "group interface add compute BOOTIF --network cluster",
+        f"node add node001 --group compute --mac {MAC}",
+    )
+
+
+def complete(tree: Path) -> None:
+    """Add what the install script uses in a new root, and something to fetch."""
+    tools = [f"/bin/{name}" for name in ("cat", "chmod", "mkdir", "rm")]
+    for path in {*tools, *re.findall(r"(/\S+) \(0x", run(["ldd", *tools]))}:
+        (tree / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tree / path[1:])
+    (tree / "sbin").mkdir(exist_ok=True)
+    (tree / "sbin/init").symlink_to("/bin/sh")
+
+
+def is_own(line: str) -> bool:
+    name = line.partition(":")[0].strip("'")
+    return name in IDENTITY or (name in ("etc", ".") and ": time:" in line)
+
+
+def answers(address: str, port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex((address, port)) == 0
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
