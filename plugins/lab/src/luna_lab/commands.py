@@ -15,6 +15,7 @@ import click
 
 from luna_lab import ssh, state
 from luna_lab.events import Event
+from luna_lab.storm_command import storm
 
 if TYPE_CHECKING:
     from luna_lab.controller import Controller
@@ -27,6 +28,9 @@ _name_option = click.option("--lab", "name", metavar="NAME", help="Which lab, wh
 @click.group()
 def lab() -> None:
     """A virtual cluster on this machine."""
+
+
+lab.add_command(storm)
 
 
 def _machine_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -81,6 +81,10 @@ class Download:
         self._web_seed.help_if_needed(total, wanted=bool(self._names))
         return Traffic(peer_bytes=total - server, server_bytes=server + self._web_seed.received_bytes, peers=len(peers))
 
+    def leave(self) -> None:
+        """Leave the swarm, and tell the tracker; returns at once."""
+        self._session.remove_torrent(self._handle)
+
     def problems(self) -> Iterator[str]:
         """What can't go on, since the last call."""
         for alert in self._session.pop_alerts():

@@ -1,6 +1,7 @@
 """The peer in a thread of its fetcher's process: hundreds of nodes that aren't machines share a few processes.
 
-LUNA_PEER=thread in the environment chooses it. It offers what PeerProcess offers, and looks less often.
+LUNA_PEER=thread in the environment chooses it. It offers what PeerProcess offers, looks less often, and leaves the
+swarm when its directory is removed.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from typing import Any, Final
 from luna_transport_torrent.node.session import Download, Request
 
 _TICK_S: Final = 1.0
-_PEERS: Final[dict[Path, "ThreadPeer"]] = {}
+# Kept for good: the end of a session would hold up all threads until the tracker has heard of it.
+_LEFT: Final[list[Download]] = []
 
 
 class ThreadPeer:
@@ -21,11 +23,11 @@ class ThreadPeer:
 
     def __init__(self, directory: Path) -> None:
         self.log = directory / "seeder.log"
+        self._directory = directory
         self.events: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
         self._stopped = Event()
         self._staying = Event()
         self._thread: Thread | None = None
-        _PEERS[directory] = self
 
     def begin(self, request: Mapping[str, object]) -> None:
         """Fetch; `request` is a session.Request."""
@@ -49,15 +51,12 @@ class ThreadPeer:
         except RuntimeError as error:
             self.events.put({"problem": str(error)})
             return
-        while not self._stopped.wait(_TICK_S):
+        while not self._stopped.wait(_TICK_S) and self._directory.exists():
             problems = list(download.problems())
             if not self._staying.is_set():
                 self.events.put({"complete": download.complete(), "traffic": asdict(download.traffic())})
                 for problem in problems:
                     self.events.put({"problem": problem})
 
-
-def stop_peer(directory: Path) -> None:
-    """End the peer that works in this directory, if there is one."""
-    if peer := _PEERS.pop(directory, None):
-        peer.stop()
+        download.leave()
+        _LEFT.append(download)

@@ -1,0 +1,92 @@
+"""The network of a storm: switches in the lab's namespace, and nodes that have namespaces without a name."""
+
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from luna_core.errors import LunaError
+from luna_core.run import run
+from luna_lab.namespace import BRIDGE, Namespace
+
+_NEW_NETWORK = 0x40000000
+_NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default")
+_NEIGHBOURS_OF_A_NODE = 128
+
+
+def mac_of(number: int) -> str:
+    """The MAC of a node; numbers count from 1."""
+    return f"52:54:00:73:{number >> 8:02x}:{number & 255:02x}"
+
+
+def port_of(number: int) -> str:
+    """The switch's interface that a node is plugged into."""
+    return f"port{number}"
+
+
+def own_network() -> None:
+    """Give the calling thread an empty network that ends with it and those it starts (unshare(2)). Needs root."""
+    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
+        raise LunaError(f"can't make a network namespace: {os.strerror(ctypes.get_errno())}")
+
+
+def shape(rate_mbit: float | None) -> list[str]:
+    """The words for tc(8) that hold what leaves an interface to a rate; none for None."""
+    if not rate_mbit:
+        return []
+    # Small, or short files would pass as if there were no limit; the queue is that of a switch's port.
+    burst = max(16 << 10, int(rate_mbit * 1e6 / 8 * 0.01))
+    return ["tbf", "rate", f"{rate_mbit}mbit", "burst", str(burst), "limit", str(burst + (256 << 10))]
+
+
+def make_racks(namespace: Namespace, racks: int, uplink_mbit: float | None) -> None:
+    """A switch for each rack below the lab's own, each by an uplink that is held to a rate in both directions."""
+    links = ["link set br0 type bridge mcast_snooping 0"]
+    for rack in range(racks):
+        links += [
+            f"link add rack{rack} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+            f"link set rack{rack} up",
+            f"link add down{rack} type veth peer name up{rack}",
+            f"link set down{rack} master {BRIDGE} up",
+            f"link set up{rack} master rack{rack} up",
+        ]
+    run(namespace.command("ip", "-batch", "-"), stdin="\n".join(links))
+    _hold(namespace, [name for rack in range(racks) for name in (f"down{rack}", f"up{rack}")], uplink_mbit)
+
+
+def plug_in(namespace: Namespace, numbers: Sequence[int], racks: int, mbit: float | None) -> None:
+    """Connect the nodes' cables, whose other ends the nodes have made, to the switches."""
+    lines = [f"link set {port_of(one)} master {f'rack{one % racks}' if racks else BRIDGE} up" for one in numbers]
+    run(namespace.command("ip", "-batch", "-"), stdin="\n".join(lines))
+    _hold(namespace, [port_of(one) for one in numbers], mbit)
+
+
+def hold_controller(namespace: Namespace, mbit: float | None) -> None:
+    """Hold what the controller sends to a rate."""
+    _hold(namespace, [BRIDGE], mbit)
+
+
+def sent_bytes(namespace: Namespace, interface: str = BRIDGE) -> int:
+    """What has left by an interface of the switches; by default what the controller has sent."""
+    return int(run(namespace.command("cat", f"/sys/class/net/{interface}/statistics/tx_bytes")))
+
+
+@contextmanager
+def room_for_neighbours(nodes: int) -> Iterator[None]:
+    """One limit holds for the neighbour tables of all namespaces together (arp(7)); raised, and put back at the end."""
+    before = {path: path.read_text() for path in sorted(_NEIGHBOURS.glob("gc_thresh*"))}
+    wanted = nodes * _NEIGHBOURS_OF_A_NODE
+    try:
+        for path, text in before.items():
+            path.write_text(str(max(int(text), wanted)))
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+def _hold(namespace: Namespace, interfaces: Sequence[str], mbit: float | None) -> None:
+    if words := " ".join(shape(mbit)):
+        lines = [f"qdisc replace dev {name} root {words}" for name in interfaces]
+        run(namespace.command("tc", "-batch", "-"), stdin="\n".join(lines))
