@@ -21,7 +21,11 @@ PUBLIC = {
 }
 # DHCP and DNS drivers may not share code with each other, nor may distros, so core holds what they have in common; and
 # the part of a transport that runs on a node is called by luna's client there.
-PUBLIC_TO_KINDS = {"dhcp": {"services"}, "dns": {"services"}, "transport": {"node"}, "distro": {"distro"}}
+PUBLIC_TO_KINDS = {
+    **{"dhcp": {"services"}, "dns": {"services"}, "transport": {"node"}, "distro": {"distro"}},
+    # A storm runs luna's client without machines.
+    "lab": {"node"},
+}
 OF_PLUGINS = {"libtorrent", "pyghmi", "pysnmp", "sushy", "dnf", "apt", "hawkey", "rpm"}
 OF_TEST_RUNS = {"pytest", "hypothesis"}
 FACES = {"click", "bottle", "cheroot"}
