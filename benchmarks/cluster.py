@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from luna_core.run import run
 from luna_core.settings import MachineSettings
 from luna_core.testing.delivery import Delivery, wait_until
 from luna_core.testing.switch import CONTROLLER, Switch
-from luna_core.types import ImageVersion
+from luna_core.types import ImageVersion, SettingValue
 
 PLUGINS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
 CORES = len(os.sched_getaffinity(0))
@@ -67,7 +67,7 @@ def need(*programs: str) -> None:
 
 
 @contextmanager
-def cluster(switch: Switch) -> Iterator[Delivery]:
+def cluster(switch: Switch, settings: Mapping[str, SettingValue] | None = None) -> Iterator[Delivery]:
     """A controller with both transports, and its nodes, on a tmpfs."""
     directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir="/dev/shm"))
     directory.chmod(0o755)
@@ -75,7 +75,7 @@ def cluster(switch: Switch) -> Iterator[Delivery]:
     records = [PluginRecord(name=name, kind="plugin", origin=name) for name in PLUGINS]
     hooks = Hooks(Plugins(MachineSettings(), records))
     try:
-        with switch, Delivery(directory, hooks, switch) as one:
+        with switch, Delivery(directory, hooks, switch, settings) as one:
             try:
                 for port in (6881, 7051):
                     one.wait_for_port(port)

@@ -2,10 +2,10 @@
 
     python benchmarks/racks.py [--racks 4] [--nodes 8] [--mbit 25] [--oversubscribed 4] [--seconds 10]
 
-Run it as root. Each rack is a switch of its own; its uplink carries what all its nodes together could take, divided by
---oversubscribed; the controller is above the racks, its link as fast as an uplink. "Without" means that the tracker is
-not told where nodes are. A copy is the image's bytes; "into" is what an uplink carried down, divided by the rack's
-nodes: 1 / nodes is the least. The limit is the image's bytes through a node's link.
+Run it as root; it takes two minutes. Each rack is a switch of its own; its uplink carries what all its nodes together
+could take, divided by --oversubscribed; the controller is above the racks, its link as fast as an uplink. "Share" is
+the setting torrent.near_share; with 0 places don't matter. A copy is the image's bytes; "into" is what an uplink
+carried down, divided by the rack's nodes: 1 / nodes is the least. The limit is the image's bytes through a node's link.
 """
 
 import argparse
@@ -16,16 +16,7 @@ from delivery import by_luna
 
 from luna_core.testing.switch import Switch
 
-HEADER = "preference  unpacked/limit  copies sent  copies per node: into a rack  out of it  the busiest into  busy"
-
-
-class Anywhere(Switch):
-    """Racks that nobody is told of."""
-
-    def __enter__(self) -> "Anywhere":
-        super().__enter__()
-        self.racks = range(0)
-        return self
+HEADER = "share  unpacked/limit  copies sent  copies per node: into a rack  out of it  the busiest into  busy"
 
 
 def main() -> None:
@@ -36,6 +27,7 @@ def main() -> None:
     parser.add_argument("--mbit", type=float, default=25, help="rate of a node's link (25)")
     parser.add_argument("--oversubscribed", type=float, default=4, help="how much slower an uplink is (4)")
     parser.add_argument("--seconds", type=float, default=10, help="how long a node's link carries the image (10)")
+    parser.add_argument("--shares", default="0.75,0", help="values of torrent.near_share (0.75,0)")
     given = parser.parse_args()
     cluster.need("ip", "tc")
     print(cluster.machine())
@@ -44,31 +36,31 @@ def main() -> None:
         f"{given.racks} racks of {given.nodes} nodes with {given.mbit:g} Mbit/s, uplinks and controller {uplink_mbit:g}"
     )
     print(HEADER, flush=True)
-    for name, kind in (("with", Switch), ("without", Anywhere)):
-        switch = kind(
+    for near_share in map(float, given.shares.split(",")):
+        switch = Switch(
             given.racks * given.nodes,
             node_mbit=given.mbit,
             controller_mbit=uplink_mbit,
             racks=given.racks,
             uplink_mbit=uplink_mbit,
         )
-        print(line(name, switch, given.racks, given.mbit, given.seconds), flush=True)
+        print(line(near_share, switch, given.mbit, given.seconds), flush=True)
 
 
-def line(name: str, switch: Switch, racks: int, mbit: float, seconds: float) -> str:
+def line(near_share: float, switch: Switch, mbit: float, seconds: float) -> str:
     """One delivery, as a line of the table."""
-    with cluster.cluster(switch) as delivery:
+    with cluster.cluster(switch, {"torrent.near_share": near_share}) as delivery:
         version = cluster.publish(delivery, cluster.random_tree(delivery, int(mbit * 1e6 / 8 * seconds)))
-        before = [switch.uplink_bytes(rack) for rack in range(1, racks + 1)]
+        before = [switch.uplink_bytes(rack) for rack in switch.racks]
         result = by_luna(delivery, version, "torrent")
-        after = [switch.uplink_bytes(rack) for rack in range(1, racks + 1)]
-    copies_bytes = version.size_bytes * (len(switch.machines) - 1) / racks
+        after = [switch.uplink_bytes(rack) for rack in switch.racks]
+    copies_bytes = version.size_bytes * (len(switch.machines) - 1) / len(switch.racks)
     into, out = (
         [(done[way] - begun[way]) / copies_bytes for begun, done in zip(before, after, strict=True)] for way in (0, 1)
     )
     limit_s = version.size_bytes * 8 / (mbit * 1e6)
     return (
-        f"{name:10}  {result.unpacked_s / limit_s:14.2f}  {result.sent_bytes / version.size_bytes:11.2f}  "
+        f"{near_share:5}  {result.unpacked_s / limit_s:14.2f}  {result.sent_bytes / version.size_bytes:11.2f}  "
         f"{statistics.mean(into):28.3f}  {statistics.mean(out):9.3f}  {max(into):16.3f}  {result.busy_share:4.0%}"
     )
 

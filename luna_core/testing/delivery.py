@@ -28,7 +28,7 @@ from luna_core.run import run
 from luna_core.settings import CORE_SETTINGS, resolve
 from luna_core.testing import facts
 from luna_core.testing.switch import CONTROLLER, Switch
-from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node
+from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node, SettingValue
 
 BOOT_PORT = 7050
 FILES_PORT = 7051
@@ -42,15 +42,17 @@ class Delivery:
     LUNA_STATE_DIRECTORY must name `directory`, for that is where plugins look.
     """
 
-    def __init__(self, directory: Path, hooks: Hooks, switch: Switch) -> None:
+    def __init__(
+        self, directory: Path, hooks: Hooks, switch: Switch, settings: Mapping[str, SettingValue] | None = None
+    ) -> None:
         self.directory = directory
         self.hooks = hooks
         self.switch = switch
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        settings = resolve([*CORE_SETTINGS, *(answer.value for answer in hooks.luna_settings())], {})
+        resolved = resolve([*CORE_SETTINGS, *(answer.value for answer in hooks.luna_settings())], settings or {})
         controller = switch.address(CONTROLLER)
-        self.cluster = replace(facts.cluster(settings), frontend_addresses=(controller,))
-        self._image = replace(facts.image(directory / "tree", settings=settings), cluster=self.cluster)
+        self.cluster = replace(facts.cluster(resolved), frontend_addresses=(controller,))
+        self._image = replace(facts.image(directory / "tree", settings=resolved), cluster=self.cluster)
         self._tokens = {one: secrets.token_hex(16) for one in switch.machines if one}
 
     def __enter__(self) -> "Delivery":

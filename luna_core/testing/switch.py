@@ -15,7 +15,7 @@ class Switch:
     """Machine 0 is the controller, 1 to `nodes` are nodes; None of their traffic leaves this computer.
 
     A rate in Mbit/s holds for each direction of a link; None leaves it as fast as it is. With `racks` the nodes are on
-    as many further switches, in turns of equal length, each with an uplink to the switch that the controller is on.
+    as many further switches, each with an uplink to the switch that the controller is on.
     """
 
     def __init__(
@@ -71,9 +71,8 @@ class Switch:
         return self._sent_bytes(self.namespace(machine), "eth0")
 
     def rack(self, machine: int) -> int:
-        """The rack of a node, from 1 on; 0 for the controller, and where there are no racks."""
-        nodes = len(self.machines) - 1
-        return 1 + (machine - 1) * len(self.racks) // nodes if machine and self.racks else 0
+        """The rack of a node, from 1 on and in turns; 0 for the controller, and where there are no racks."""
+        return 1 + (machine - 1) % len(self.racks) if machine and self.racks else 0
 
     def uplink_bytes(self, rack: int) -> tuple[int, int]:
         """What a rack's uplink carried into the rack and out of it, headers included."""

@@ -1,6 +1,5 @@
 """The tracker's protocol, byte by byte."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -28,12 +27,14 @@ class Client:
     def __init__(self, tracker: Tracker, number: int = 1, rack: int = 1, address: str = "") -> None:
         self.tracker = tracker
         self.node = replace(NODE, name=f"node{number}", switch=f"sw{rack}")
+        self.settings: dict[str, Any] = {}
         self.address = address or f"10.0.{number >> 8}.{number & 255}"
         self.peer_id = f"-XX0000-{number:012}".encode()
 
     def ask(self, query: str, path: str = "/KEY/announce") -> dict[bytes, Any]:
         def session_node(key: str, address: str) -> Node | None:
-            return self.node if key == "KEY" and address == self.address.removeprefix("::ffff:") else None
+            node = replace(self.node, cluster=replace(self.node.cluster, settings=self.settings))
+            return node if key == "KEY" and address == self.address.removeprefix("::ffff:") else None
 
         environ = {"PATH_INFO": path, "QUERY_STRING": query, "REMOTE_ADDR": self.address, SESSION_NODE: session_node}
         said: list[Any] = []
@@ -185,17 +186,44 @@ def test_numwant_is_heeded_up_to_fifty(tracker: Tracker) -> None:
     assert len(peers(asker.announce("&numwant=5000")) - SEEDERS) == 50
 
 
-def in_rack(addresses: Iterable[tuple[str, int]], rack: int) -> int:
-    return sum(int(address.split(".")[3]) % 10 == rack for address, _ in addresses if address.startswith("10.0.0."))
+def near(addresses: set[tuple[str, int]], rack: int) -> set[tuple[str, int]]:
+    return {one for one in addresses - SEEDERS if int(one[0].split(".")[3]) % 10 == rack}
 
 
-def test_three_quarters_of_the_peers_are_on_the_same_switch(tracker: Tracker) -> None:
-    for number in range(1, 251):
-        Client(tracker, number, rack=number % 10).announce()
-    found = peers(Client(tracker, 3000, rack=7).announce("&numwant=30")) - SEEDERS
-    assert len(found) == 30
-    assert in_rack(found, 7) >= 22
-    assert len(found) - in_rack(found, 7) >= 4
+def in_rack(addresses: set[tuple[str, int]], rack: int) -> int:
+    return len(near(addresses, rack))
+
+
+def test_only_the_first_of_a_rack_fetches_from_elsewhere_and_a_few_have_one_far_peer(tracker: Tracker) -> None:
+    racks = {number: Client(tracker, number, rack=number % 10) for number in range(1, 201)}
+    for client in racks.values():
+        client.announce()
+    first, second, last = (peers(racks[number].announce()) for number in (7, 17, 197))
+    assert first >= SEEDERS
+    # The others' first, which have the seeder too: that is how the racks hang together.
+    assert in_rack(first, 7) == 19
+    assert first - SEEDERS - near(first, 7) == {(f"10.0.0.{number}", 6881) for number in (1, 2, 3, 4, 5, 6, 8, 9, 10)}
+    assert in_rack(second, 7) == 19
+    assert len(second) == 20, "one far peer, for the first may be slow"
+    assert last == near(last, 7), "neither the seeder nor anybody far away"
+    assert in_rack(last, 7) == 19
+
+
+def test_another_takes_the_place_of_a_rack_s_first_that_left(tracker: Tracker) -> None:
+    racks = {number: Client(tracker, number, rack=number % 2) for number in range(1, 21)}
+    for client in racks.values():
+        client.announce()
+    assert not peers(racks[3].announce()) & SEEDERS
+    racks[1].announce("&event=stopped")
+    assert peers(racks[3].announce()) >= SEEDERS | {("10.0.0.2", 6881)}
+
+
+def test_places_don_t_matter_where_that_is_set(tracker: Tracker) -> None:
+    for number in range(1, 21):
+        client = Client(tracker, number, rack=number % 2)
+        client.settings = {"torrent.near_share": 0.0}
+        answer = client.announce()
+    assert peers(answer) == SEEDERS | {(f"10.0.0.{number}", 6881) for number in range(1, 20)}
 
 
 def test_in_a_large_swarm_the_controller_serves_few_and_is_asked_less_often(tracker: Tracker) -> None:

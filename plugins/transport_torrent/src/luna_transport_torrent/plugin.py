@@ -17,6 +17,11 @@ REQUEST_QUEUE = Setting(
     default=8,
     help="Blocks that a peer may ask for ahead: 8 to 16 for 1 GbE, 32 to 64 for 10 GbE.",
 )
+NEAR_SHARE = Setting(
+    name="torrent.near_share",
+    default=0.75,
+    help="Share of a switch's (else rack's) nodes that fetch from each other only; 0: places don't matter.",
+)
 RANK = 10
 PREFIX = "announce"
 _PYTHON = "/usr/lib/luna/python"
@@ -34,8 +39,8 @@ _NODE_FILES = (
 
 @hookimpl
 def luna_settings() -> Iterable[Setting]:
-    """The port and how far peers may ask ahead."""
-    return [PORT, REQUEST_QUEUE]
+    """The port, how far peers may ask ahead, and how much they keep to their rack."""
+    return [PORT, REQUEST_QUEUE, NEAR_SHARE]
 
 
 @hookimpl

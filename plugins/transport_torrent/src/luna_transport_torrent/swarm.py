@@ -1,15 +1,24 @@
-"""Who fetches or has a version, and whom each of them is told of: near peers first, some far ones always."""
+"""Who fetches or has a version, and whom each of them is told of: near peers, and a few in each place also far ones.
 
+A connection carries pieces both ways, so an image crosses a rack's uplink as often as its nodes have far connections.
+Therefore one node of a place, the first that came, fetches from the seeder and from those of other places, a few more
+have a single far peer, and all others have their neighbours only.
+"""
+
+import math
 import random
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from luna_core.types import IPAddress
 
 PEERS: Final = 50
 NEAR_SHARE: Final = 0.75
+PEERS_OF_A_LEADER: Final = 32
+LEAST_LINKED: Final = 2
 SEEDER_PEERS: Final = 64
 SHORTEST_INTERVAL_S: Final = 5
 LONGEST_INTERVAL_S: Final = 60
@@ -34,13 +43,16 @@ class Peer:
 
 
 class Swarm:
-    """The peers of one version. Not thread safe; `now_s` may be any clock that only goes forward."""
+    """The peers of one version. Not thread safe; `now_s` may be any clock that only goes forward.
+
+    `near_share` is the share of a place's peers that are told of near ones only, where there are other places.
+    """
 
     def __init__(self) -> None:
         self.downloaded = 0
         self._peers: dict[tuple[IPAddress, int], Peer] = {}
         self._expires_s: dict[tuple[IPAddress, int], float] = {}
-        self._places: dict[str, dict[tuple[IPAddress, int], Peer]] = {}
+        self._places: dict[str | None, dict[tuple[IPAddress, int], Peer]] = {}
         self._next_expiry_s = 0.0
         self.complete = 0
 
@@ -57,12 +69,14 @@ class Swarm:
     def update(self, peer: Peer, now_s: float) -> None:
         """Take note of a peer, and forget those that were not heard of three times in a row."""
         key = (peer.address, peer.port)
-        self.remove(*key)
-        self._peers[key] = peer
+        earlier = self._peers.get(key)
+        if earlier and earlier.place != peer.place:
+            self.remove(*key)
+            earlier = None
+        # Who is known keeps its turn, so that the same few have far peers as long as they are here.
+        self._peers[key] = self._places.setdefault(peer.place, {})[key] = peer
         self._expires_s[key] = now_s + 3 * self.interval_s + SHORTEST_INTERVAL_S
-        self.complete += peer.complete
-        if peer.place is not None:
-            self._places.setdefault(peer.place, {})[key] = peer
+        self.complete += peer.complete - (earlier.complete if earlier else 0)
         if now_s >= self._next_expiry_s:
             self._next_expiry_s = now_s + 1
             for silent in [one for one, when_s in self._expires_s.items() if when_s < now_s]:
@@ -75,32 +89,59 @@ class Swarm:
             return
         del self._expires_s[address, port]
         self.complete -= peer.complete
-        if peer.place is not None:
-            del self._places[peer.place][address, port]
-            if not self._places[peer.place]:
-                del self._places[peer.place]
+        del self._places[peer.place][address, port]
+        if not self._places[peer.place]:
+            del self._places[peer.place]
 
-    def choose(self, asker: Peer, count: int = PEERS) -> list[Peer]:
-        """At most `count` peers that are of use to the asker: three quarters near ones if there are any."""
-        near = _useful(asker, self._places.get(asker.place or "", {}).values())
-        chosen = random.sample(near, min(len(near), int(count * NEAR_SHARE)))
-        taken = {(one.address, one.port) for one in chosen}
-        # Twice as many as needed, for some are taken already or of no use.
-        everyone = list(self._peers.values())
-        some = random.sample(everyone, min(len(everyone), 2 * count + len(chosen)))
-        chosen += (one for one in _useful(asker, some) if (one.address, one.port) not in taken)
-        return chosen[:count]
+    def choose(self, asker: Peer, near_share: float, count: int = PEERS) -> list[Peer]:
+        """At most `count` peers that are of use to the asker, a quarter of them far ones if it leads its place."""
+        near = _some(asker, self._places.get(asker.place, {}).values() if asker.place else (), count)
+        rank = self._rank(asker)
+        if rank < self._leaders(asker.place):
+            far = _some(asker, self._leaders_elsewhere(asker), max(count - len(near), count // 4))
+        elif rank < self._linked(asker.place, near_share):
+            leaders = _some(asker, self._leaders_elsewhere(asker), len(self._places))
+            # The same one each time, or there would soon be many.
+            far = [min(leaders, key=lambda one: zlib.crc32(f"{asker.node} {one.node}".encode()))] if leaders else []
+        else:
+            far = []
+        return far + near[: count - len(far)]
 
     def may_have_seeder(self, asker: Peer) -> bool:
         """Whether the asker is one of the few that the controller serves itself, so that each of them gets much."""
-        if asker.complete:
+        if asker.complete or self._rank(asker) >= self._leaders(asker.place):
             return False
-        return self.incomplete <= SEEDER_PEERS or zlib.crc32(asker.node.encode()) % self.incomplete < SEEDER_PEERS
+        leaders = sum(self._leaders(place) for place in self._places)
+        return leaders <= SEEDER_PEERS or zlib.crc32(asker.node.encode()) % leaders < SEEDER_PEERS
+
+    def _rank(self, asker: Peer) -> int:
+        """How many of its place came before it."""
+        key = (asker.address, asker.port)
+        return next(
+            (rank for rank, one in enumerate(self._places.get(asker.place, ())) if one == key), len(self._peers)
+        )
+
+    def _leaders(self, place: str | None) -> int:
+        """How many of a place's peers fetch from elsewhere: all if there is no other place, or nobody knows places."""
+        peers = len(self._places.get(place, ()))
+        return peers if place is None or len(self._places) == 1 else max(1, peers // PEERS_OF_A_LEADER)
+
+    def _linked(self, place: str | None, near_share: float) -> int:
+        """How many of a place's peers have a far one at least, lest all depend on a leader that is slow or gone."""
+        return max(LEAST_LINKED, math.ceil(len(self._places.get(place, ())) * (1 - near_share)))
+
+    def _leaders_elsewhere(self, asker: Peer) -> Iterator[Peer]:
+        for place, peers in self._places.items():
+            if place is None or place != asker.place:
+                yield from islice(peers.values(), self._leaders(place))
 
 
-def _useful(asker: Peer, peers: Iterable[Peer]) -> list[Peer]:
+def _some(asker: Peer, peers: Iterable[Peer], count: int) -> list[Peer]:
+    everyone = list(peers)
+    # Twice as many as needed, for some are of no use.
+    some = random.sample(everyone, min(len(everyone), 2 * count + 1))
     return [
         one
-        for one in peers
+        for one in some
         if one.node != asker.node and one.peer_id != asker.peer_id and not (asker.complete and one.complete)
-    ]
+    ][:count]

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from luna_core.settings import machine_settings
 from luna_core.types import IPAddress, Node
 from luna_transport_torrent import bencode
-from luna_transport_torrent.swarm import PEERS, Peer, Swarm
+from luna_transport_torrent.swarm import NEAR_SHARE, PEERS, Peer, Swarm
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -125,12 +125,13 @@ class Tracker:
             raise Refused("this is not a published version")
         if event not in _EVENTS:
             raise Refused("event is none of started, completed, stopped and paused")
+        near_share = _near_share(node)
         peer = Peer(
             node=node.name,
             peer_id=query.hash("peer_id"),
             address=address,
             port=query.number("port", 1, 65535),
-            place=node.switch or node.rack,
+            place=(node.switch or node.rack) if near_share else None,
             left=0 if event == _PAUSED else query.number("left", 0, 1 << 62, default=0),
         )
         wanted = query.number("numwant", 0, 1 << 31, default=PEERS)
@@ -141,7 +142,7 @@ class Tracker:
                 return _peers([], compact=True) | _counts(swarm)
             swarm.update(peer, self._clock())
             swarm.downloaded += event == b"completed"
-            chosen = swarm.choose(peer, min(wanted, PEERS))
+            chosen = swarm.choose(peer, near_share, min(wanted, PEERS))
             if wanted and swarm.may_have_seeder(peer):
                 chosen = [*_seeders(node), *chosen]
             return _peers(chosen, compact=query.all("compact") != [b"0"]) | _counts(swarm)
@@ -174,6 +175,11 @@ def _info_hash(path: Path) -> bytes:
         return b""
     info = torrent.get(b"info", b"") if isinstance(torrent, Mapping) else b""
     return hashlib.sha256(bencode.encode(info)).digest()[:20]
+
+
+def _near_share(node: Node) -> float:
+    given = node.cluster.settings.get("torrent.near_share", NEAR_SHARE)
+    return min(1.0, max(0.0, float(str(given))))
 
 
 def _seeders(node: Node) -> list[Peer]:
