@@ -1,12 +1,13 @@
 """BMCs really switch QEMU, and the switch tells what the bridge has learned; asked by others' clients."""
 
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,34 @@ def test_the_boot_device_holds_for_one_start(rack: Rack) -> None:
     ended = events.wait(node.name, "its BMC is told: reset", SAID_WITHIN_S, after=disk)
     start = next(event for event in events.of(node.name) if event.at_s > ended.at_s and "starts" in event.text)
     assert "ROM" in events.wait(node.name, "Booting from (Hard Disk|ROM)", SAID_WITHIN_S, after=start).text
+
+
+def test_each_start_connects_the_machine_s_own_way_to_its_bmc(luna_lab: Callable[..., Lab]) -> None:
+    """What a system makes of it is in decision 0020: the lab's usual kernel knows no BMCs."""
+    with Rack(luna_lab(memory_mb=64, in_band=True)) as rack:
+        (node,) = rack.lab.machines
+        assert connections(rack) == set()
+        bmc(rack, 1, "power", "on")
+        first = connected(rack)
+        bmc(rack, 1, "power", "reset")
+        assert connected(rack, unlike=first)
+        assert node.running
+        bmc(rack, 1, "power", "off")
+        assert not node.running
+
+
+def connections(rack: Rack) -> set[str]:
+    """The processes that speak with the first BMC as its own system does."""
+    words = ("ss", "-Hntp", "state", "established", "dport", "=", ":9001")
+    return set(re.findall(r"pid=\d+", run(rack.lab.namespace.command(*words))))
+
+
+def connected(rack: Rack, unlike: Set[str] = frozenset()) -> set[str]:
+    """Wait until a machine does; not counting those `unlike` which it has to be."""
+    until_s = time.monotonic() + SAID_WITHIN_S
+    while not (found := connections(rack) - unlike):
+        assert time.monotonic() < until_s
+    return found
 
 
 def test_a_wrong_password_switches_nothing(rack: Rack) -> None:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 PORT = 623
-USER = "admin"
+USER, USER_ID = "admin", 2
 _LAN = """\
 name "{name}"
 set_working_mc 0x20
@@ -15,9 +15,11 @@ set_working_mc 0x20
     allowed_auths_admin md5
     guid a123456789abcdefa123456789abcdef
   endlan
-  user 2 true "{user}" "{password}" admin 10 md5
+{system}
+  user {user_id} true "{user}" "{password}" admin 10 md5
   chassis_control "{chassis}"
 """
+_SYSTEM = "  serial kcs 127.0.0.1 {port} codec VM"
 # A controller with an event log. A mistake in here makes ipmi_sim run without a socket, and say nothing.
 _EMULATION = """\
 mc_setbmc 0x20
@@ -27,15 +29,19 @@ mc_enable 0x20
 """
 
 
-def write(directory: Path, address: IPv4Address, password: str, chassis: str) -> list[str | Path]:
+def write(
+    directory: Path, address: IPv4Address, password: str, chassis: str, system_port: int | None
+) -> list[str | Path]:
     """Write the files of a BMC into a new directory, and return the command that runs it.
 
-    `chassis` is the shell command that it starts to switch its machine.
+    `chassis` is the shell command that it starts to switch its machine; `system_port`, where there is one, is the port
+    of the loopback interface on which the machine's system may speak with it.
     """
     directory.mkdir(mode=0o700)
     lan, emulation = directory / "lan.conf", directory / "commands"
-    text = _LAN.format(name=directory.name, address=address, port=PORT, user=USER, password=password, chassis=chassis)
-    write_private(lan, text)
+    system = _SYSTEM.format(port=system_port) if system_port else ""
+    known = {"user": USER, "user_id": USER_ID, "password": password, "chassis": chassis, "system": system}
+    write_private(lan, _LAN.format(name=directory.name, address=address, port=PORT, **known))
     emulation.write_text(_EMULATION)
     # Nothing typed in, and nothing kept.
     return ["ipmi_sim", "-c", lan, "-f", emulation, "-s", directory / "state", "-n", "-p"]

@@ -51,6 +51,7 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="How nodes fetch the image; torrent falls back to http by itself.",
         ),
+        click.option("--in-band", is_flag=True, help="Nodes see their BMCs, and set them up; needs a larger image."),
         click.option("--name", help="What to call the lab; by default this process's number."),
     ]
     return functools.reduce(lambda function, option: option(function), reversed(options), command)

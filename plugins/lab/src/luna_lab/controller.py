@@ -20,7 +20,7 @@ from luna_core.run import run
 from luna_lab import ssh
 from luna_lab.lab import CONTROLLER, CONTROLLER_IPV6, Lab
 from luna_lab.rack import Rack
-from luna_lab.tree import CACHE, debian_tree
+from luna_lab.tree import CACHE, IN_BAND_PACKAGES, PACKAGES, debian_tree
 
 IMAGE = "compute"
 GROUP = "compute"
@@ -48,7 +48,7 @@ class Controller:
         self.rack = rack
         self.state = lab.directory / "controller"
         self._disabled = ",".join(disabled_plugins)
-        prepared = prepare(dracut_modules)
+        prepared = prepare(dracut_modules, IN_BAND_PACKAGES if lab.in_band else PACKAGES)
         # Hard links: image versions are never changed, and copies of them would fill the machine.
         run(["cp", "--archive", "--link", prepared / "state", self.state])
         for name in ("luna.db", "luna.key"):
@@ -96,13 +96,13 @@ class Controller:
             self.luna("node", "add", plan.name, "--group", GROUP, "--mac", plan.mac)
 
 
-def prepare(dracut_modules: str = "", cache: Path = CACHE) -> Path:
-    """A directory with a `state` that holds a cluster and a packed Debian, and the key that its nodes accept.
+def prepare(dracut_modules: str = "", packages: Sequence[str] = PACKAGES, cache: Path = CACHE) -> Path:
+    """A directory with a `state` that holds a cluster and a packed Debian of these packages, and its nodes' key.
 
     It is made once for each state of luna's own code, for that is in the initramfs; older ones are removed.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tree = debian_tree()
+    tree = debian_tree(packages=packages)
     name = f"prepared-{_fingerprint(tree, dracut_modules)}"
     prepared = cache / name
     with _locked(cache / "prepared.lock"):

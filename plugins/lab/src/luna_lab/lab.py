@@ -16,14 +16,15 @@ from luna_lab.machine import Machine, MachinePlan
 CONTROLLER = IPv4Interface("10.141.255.254/16")
 CONTROLLER_IPV6 = IPv6Interface("fd00:6c75:6e61::1/64")
 _MOST_NODES = 200
+_BMC_PORTS = 9000
 
 
 class Lab:
     """A virtual cluster. As a context manager it is made on entering and removed on leaving.
 
     `name` is by default this process's number; `disk_mb` 0 makes machines without a disk; `link_mbit` holds what each
-    node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); `listener` is called
-    with each event, from any thread.
+    node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with `in_band` the
+    nodes' systems see their BMCs; `listener` is called with each event, from any thread.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Lab:
         disk_mb: int = 0,
         link_mbit: int | None = None,
         uplink_mbit: int | None = None,
+        in_band: bool = False,
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         if not 1 <= nodes <= _MOST_NODES:
@@ -43,7 +45,8 @@ class Lab:
         self.name = name or str(os.getpid())
         self.events = Events(listener)
         self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
-        self._plans = [_plan(number, memory_mb, uefi, disk_mb) for number in range(1, nodes + 1)]
+        self.in_band = in_band
+        self._plans = [_plan(number, memory_mb, uefi, disk_mb, in_band) for number in range(1, nodes + 1)]
         self._processes: list[subprocess.Popen[bytes]] = []
         self.machines: Sequence[Machine] = ()
 
@@ -95,7 +98,7 @@ class Lab:
         return [*ssh.command(self.directory, str(machine.plan.address.ip)), command]
 
 
-def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int) -> MachinePlan:
+def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int, in_band: bool) -> MachinePlan:
     return MachinePlan(
         number=number,
         name=f"node{number:03}",
@@ -104,4 +107,5 @@ def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int) -> MachinePlan:
         memory_mb=memory_mb,
         uefi=uefi,
         disk_mb=disk_mb,
+        bmc_port=_BMC_PORTS + number if in_band else None,
     )

@@ -29,7 +29,8 @@ _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc
 class MachinePlan:
     """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1).
 
-    `disk_mb` 0 makes a machine without a disk.
+    `disk_mb` 0 makes a machine without a disk. `bmc_port` is where, on the loopback interface, its BMC waits to be seen
+    by its system; None if that sees no BMC.
     """
 
     number: int
@@ -40,6 +41,7 @@ class MachinePlan:
     uefi: bool
     disk_mb: int = 0
     cpu: str = "qemu64"
+    bmc_port: int | None = None
 
 
 class Machine:
@@ -72,7 +74,8 @@ class Machine:
         firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
         disk_first, self.boot_once = self.boot_once == BOOT_DISK, None
         control = ["-qmp", f"unix:{self._control},server=on,wait=off"]
-        command = [*_command(self.plan, 3 if disk_first else 1), *firmware, *self._disk(), *control, *extra]
+        devices = [*self._disk(), *_bmc(self.plan)]
+        command = [*_command(self.plan, 3 if disk_first else 1), *firmware, *devices, *control, *extra]
         self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
         self.say("the machine starts")
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
@@ -142,6 +145,16 @@ def _command(plan: MachinePlan, network_place: int) -> list[str]:
         *("-boot", "reboot-timeout=5000"),
         *("-netdev", f"tap,id=n0,ifname=tap{plan.number},script=no,downscript=no"),
         *("-device", f"virtio-net-pci,netdev=n0,mac={plan.mac},bootindex={network_place}{option_rom}"),
+    ]
+
+
+def _bmc(plan: MachinePlan) -> list[str]:
+    """What shows a BMC that is another program to the system: a KCS interface (QEMU's hw/ipmi, IPMI 2.0 section 9)."""
+    if plan.bmc_port is None:
+        return []
+    return [
+        *("-chardev", f"socket,id=bmc,host=127.0.0.1,port={plan.bmc_port},reconnect=1"),
+        *("-device", "ipmi-bmc-extern,id=bmc0,chardev=bmc", "-device", "isa-ipmi-kcs,bmc=bmc0"),
     ]
 
 

@@ -65,7 +65,7 @@ class Rack:
         """
         yield ["network", "add", "ipmi", "--network", str(NETWORK)], None
         trust = [f"--option=ca={self._redfish / redfish.CERTIFICATE}"] if self.driver == "redfish" else []
-        login = ("--driver", self.driver, "--user", bmc.USER, "--password", "@-")
+        login = ("--driver", self.driver, "--user", bmc.USER, "--user-id", str(bmc.USER_ID), "--password", "@-")
         yield ["bmcsetup", "add", "default", *login, *trust], self.password
         yield ["group", "change", group, "--bmcsetup", "default"], None
         yield ["group", "interface", "add", group, "BMC", "--network", "ipmi"], None
@@ -77,16 +77,17 @@ class Rack:
 
     def _start(self) -> None:
         namespace = self.lab.namespace
-        nodes = {self.bmc_address(machine.plan.number): machine.name for machine in self.lab.machines}
+        plans = {self.bmc_address(machine.plan.number): machine.plan for machine in self.lab.machines}
+        nodes = {address: plan.name for address, plan in plans.items()}
         # On the loopback interface, so that the bridge has nothing but the machines and its uplink.
         lines = [f"address add {address} dev lo" for address in (*nodes, SWITCH)]
         run(namespace.command("ip", "-batch", "-"), stdin="\n".join([*lines, *switch.UPLINK_LINKS]))
         directory = self.lab.directory
         services = redfish.write(self._redfish, nodes, self.password, self._room.path)
         commands = {"redfish": services, **switch.commands(directory, SWITCH, self.community)}
-        for address, node in nodes.items():
-            name = f"{node}.bmc"
-            commands[name] = bmc.write(directory / name, address, self.password, self._room.command(node))
+        for address, plan in plans.items():
+            name, chassis = f"{plan.name}.bmc", self._room.command(plan.name)
+            commands[name] = bmc.write(directory / name, address, self.password, chassis, plan.bmc_port)
         for name, command in commands.items():
             self._processes[name] = self.lab.spawn(name, *command)
         ports = [f"{address}:{port}" for address in nodes for port in (bmc.PORT, redfish.PORT)]
