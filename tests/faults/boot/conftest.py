@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -27,14 +26,14 @@ MAC = "52:54:00:00:00:01"
 ADDRESS = "127.0.0.1"
 # The node's own, which the image does not have.
 IDENTITY = ("etc/hostname", "etc/machine-id", "etc/hosts", "etc/network.fake")
-ROOT = 'rm -rf "$NEWROOT"; mkdir "$NEWROOT"; mount --bind "$NEWROOT" "$NEWROOT"'
+ROOT = 'rm -rf "$NEWROOT"; [ ! -p {0} ] || read -r line < {0}; mkdir "$NEWROOT"; mount --bind "$NEWROOT" "$NEWROOT"'
 _WRAPPERS = {
     # Paths in a script that is fetched become those of this node.
     "curl": 'status=0; /usr/bin/curl "$@" || status=$?; [ ! -e {run}/answer ] || sed -i "{moves}" {run}/answer; '
     "exit $status",
-    "luna-python": f'PYTHONPATH={SOURCES} exec {sys.executable} "$@"',
+    "luna-python": f'PYTHONPATH={SOURCES} exec {sys.executable} {HERE}/luna_python.py "$@"',
     # Delays between attempts are cut short, but not the patience with a controller that is away at the end.
-    "sleep": 'case $1 in 5) exec /bin/sleep 5 ;; *) exec /bin/sleep 0.3 ;; esac',
+    "sleep": "case $1 in 5) exec /bin/sleep 5 ;; *) exec /bin/sleep 0.3 ;; esac",
     "reboot": "echo reboot >> {console}; exec /bin/sleep infinity",
 }
 
@@ -82,18 +81,23 @@ class Site:
     def hold(self) -> Path:
         """Let nodes wait in their first phase until a line is written to the file that this returns."""
         go = self.directory / "go"
+        go.unlink(missing_ok=True)
         os.mkfifo(go)
         self.luna("group change compute --prescript", f"read -r line < {go}")
         return go
 
     def boot(self) -> None:
-        """What iPXE does: ask who the machine is, and start a kernel with the arguments that it is told."""
+        """What iPXE does."""
+        self.ask()
+        self.start_agent()
+
+    def ask(self) -> None:
+        """Ask who the machine is, and keep the kernel's arguments."""
         with urlopen(f"http://{ADDRESS}:{self.port}/boot/discovery?booted={MAC}&mac={MAC}", timeout=30) as answer:
             script = answer.read().decode()
         arguments = re.findall(r"luna\.\S+", script)
         assert arguments, script
         (self.directory / "arguments").write_text("\n".join(arguments) + "\n")
-        self.start_agent()
 
     def start_agent(self) -> None:
         environment = {
@@ -183,7 +187,7 @@ def make_site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             stack.callback(lambda: [site.kill(name) for name in list(site.processes)])
             for line in setup(site):
                 site.luna(line)
-            site.luna("group change compute --partscript", ROOT)
+            site.luna("group change compute --partscript", ROOT.replace("{0}", f"{directory}/second"))
             complete(site.tree)
             site.luna("osimage pack compute")
             public = str(directory / "state/public")
