@@ -33,8 +33,8 @@ def offer_random_image(luna: Luna, name: str, directory: Path, sizes: Sizes) -> 
     tree, kernel, initramfs = (directory / one for one in ("tree", "kernel", "initramfs"))
     (tree / "etc").mkdir(parents=True)
     (tree / "etc/os-release").write_text("ID=random\n")
-    for number in range(max(1, sizes.image_bytes // _FILE_BYTES)):
-        (tree / f"file{number:05}").write_bytes(os.urandom(min(_FILE_BYTES, sizes.image_bytes)))
+    for offset in range(0, sizes.image_bytes, _FILE_BYTES):
+        (tree / f"file{offset:012}").write_bytes(os.urandom(min(_FILE_BYTES, sizes.image_bytes - offset)))
     kernel.write_bytes(os.urandom(sizes.kernel_bytes))
     initramfs.write_bytes(os.urandom(sizes.initramfs_bytes))
     source = Source(image=name, tree=tree, distro="debian", kernel_release="6.1", kernel=kernel, initramfs=initramfs)

@@ -23,8 +23,8 @@ from luna_lab.storm_controller import environment_of, prepare, serving
 from luna_lab.storm_network import (
     hold_controller,
     make_racks,
+    make_room_for_neighbours,
     plug_in,
-    room_for_neighbours,
     sent_bytes,
     shape,
 )
@@ -108,12 +108,12 @@ class Storm:
         modules = prepare(controller, plan.nodes, plan.racks, plan.sizes, plan.transport, settings)
         namespace.create([str(CONTROLLER)], 0, None, None)
         make_racks(namespace, plan.racks, plan.uplink_mbit)
-        with room_for_neighbours(plan.nodes):
-            self._start_workers(modules)
-            plug_in(namespace, self._numbers, plan.racks, plan.mbit)
-            hold_controller(namespace, plan.controller_mbit)
-            with serving(namespace, directory, environment_of(controller, plan.transport)):
-                return self._storm()
+        make_room_for_neighbours(plan.nodes)
+        self._start_workers(modules)
+        plug_in(namespace, self._numbers, plan.racks, plan.mbit)
+        hold_controller(namespace, plan.controller_mbit)
+        with serving(namespace, directory, environment_of(controller, plan.transport)):
+            return self._storm()
 
     def _start_workers(self, modules: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(modules), *_own_path()])}

@@ -2,8 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from luna_core.errors import LunaError
@@ -35,9 +34,11 @@ def shape(rate_mbit: float | None) -> list[str]:
     """The words for tc(8) that hold what leaves an interface to a rate; none for None."""
     if not rate_mbit:
         return []
-    # Small, or short files would pass as if there were no limit; the queue is that of a switch's port.
-    burst = max(16 << 10, int(rate_mbit * 1e6 / 8 * 0.01))
-    return ["tbf", "rate", f"{rate_mbit}mbit", "burst", str(burst), "limit", str(burst + (256 << 10))]
+    # A small burst, or short files would pass as if there were no limit. A second's queue, for what holds up nobody at
+    # the rate of a real link must not be dropped at a fiftieth of it.
+    a_second = int(rate_mbit * 1e6 / 8)
+    burst = max(16 << 10, a_second // 100)
+    return ["tbf", "rate", f"{rate_mbit}mbit", "burst", str(burst), "limit", str(burst + max(256 << 10, a_second))]
 
 
 def make_racks(namespace: Namespace, racks: int, uplink_mbit: float | None) -> None:
@@ -72,18 +73,10 @@ def sent_bytes(namespace: Namespace, interface: str = BRIDGE) -> int:
     return int(run(namespace.command("cat", f"/sys/class/net/{interface}/statistics/tx_bytes")))
 
 
-@contextmanager
-def room_for_neighbours(nodes: int) -> Iterator[None]:
-    """One limit holds for the neighbour tables of all namespaces together (arp(7)); raised, and put back at the end."""
-    before = {path: path.read_text() for path in sorted(_NEIGHBOURS.glob("gc_thresh*"))}
-    wanted = nodes * _NEIGHBOURS_OF_A_NODE
-    try:
-        for path, text in before.items():
-            path.write_text(str(max(int(text), wanted)))
-        yield
-    finally:
-        for path, text in before.items():
-            path.write_text(text)
+def make_room_for_neighbours(nodes: int) -> None:
+    """Raise the limit of the neighbour tables of all namespaces together (arp(7)); it stays so until a reboot."""
+    for path in _NEIGHBOURS.glob("gc_thresh*"):
+        path.write_text(str(max(int(path.read_text()), nodes * _NEIGHBOURS_OF_A_NODE)))
 
 
 def _hold(namespace: Namespace, interfaces: Sequence[str], mbit: float | None) -> None:
