@@ -32,7 +32,7 @@ from luna_core.types import Endpoint, ImageVersion, InitrdFile, Node, SettingVal
 
 BOOT_PORT = 7050
 FILES_PORT = 7051
-_WAIT_S = 60.0
+_WAIT_S = 180.0
 _CLIENT_S = 300.0
 
 
@@ -260,7 +260,7 @@ class Delivery:
 
 
 def wait_until(condition: Any, what: str) -> None:
-    """Look ten times a second until something is so. Raises AssertionError after a minute."""
+    """Look ten times a second until something is so. Raises AssertionError after three minutes."""
     deadline_s = time.monotonic() + _WAIT_S
     while not condition():
         assert time.monotonic() < deadline_s, f"{what} did not come about within {_WAIT_S:g} s"

@@ -38,7 +38,7 @@ def test_a_frozen_controller_is_waited_for(deliver: Deliver, tree: Path) -> None
     clients = start(delivery, tree)
     delivery.freeze()
     for machine in clients:
-        wait_until(lambda machine=machine: "torrent failed: " in delivery.console(machine), "it to be noticed")
+        wait_until(lambda machine=machine: "reports fail: " in delivery.console(machine), "it to be noticed")
     delivery.thaw()
     delivery.are_whole(clients, tree)
 

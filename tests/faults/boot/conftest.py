@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.request import urlopen
@@ -121,7 +121,7 @@ class Site:
 
     def is_whole(self, tree: Path) -> None:
         """The node must come to switch to its new root, which must be this tree and the node's own files."""
-        assert self.processes["agent"].wait(120) == 0, self.console()
+        assert self.processes["agent"].wait(300) == 0, self.console()
         found = [line for line in differences(tree, self.directory / "root") if not is_own(line)]
         assert found == []
 
@@ -132,71 +132,84 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the node runtime is kept, so that it is made only once."""
-    return tmp_path_factory.mktemp("runtime")
-
-
-@pytest.fixture
-def directory(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A controller's directories, and those of a node; luna finds the plugins for HTTP and MACs alone."""
-    for name in ("LUNA_CONFIG", "LUNA_DEBUG", "LUNA_NO_PLUGINS", "LUNA_KEY_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    others = {point.name for point in entry_points(group="luna.plugins")} - {"http", "mac"}
-    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(tmp_path / "state"))
-    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(tmp_path / "plugins"))
-    monkeypatch.setenv("LUNA_DISABLE_PLUGINS", ",".join(others))
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site as each test begins with it, beside which a copy is kept: in the end it lies where it was made."""
+    directory = tmp_path_factory.mktemp("faults") / "site"
     for name in ("state", "bin", "lib", "run"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "state/runtime").symlink_to(runtime)
-    (tmp_path / "clock").write_text("0")
-    (tmp_path / "console").touch()
-    moves = {
-        "/run/luna": str(tmp_path / "run"),
-        # A file would begin anew.
-        "> /dev/console": f">> {tmp_path}/console",
-        "/usr/lib/luna": str(tmp_path / "lib"),
-        "/lib/dracut-lib.sh": str(HERE / "dracut-lib.sh"),
-        "/dev/pts": str(tmp_path / "terminals"),
-        "/sysroot": str(tmp_path / "root"),
-    }
-    for name in ("agent", "lib"):
-        text = (SOURCES / f"dracut/95luna/luna-{name}.sh").read_text()
-        for old, new in moves.items():
-            text = text.replace(old, new)
-        (tmp_path / f"lib/luna-{name}.sh").write_text(text)
-    for name in ("network", "rescue"):
-        (tmp_path / f"lib/luna-{name}.sh").touch()
-    given = {"run": str(tmp_path / "run"), "console": str(tmp_path / "console")}
-    given["moves"] = "; ".join(f"s,{old},{new},g" for old, new in moves.items())
-    for name, text in _WRAPPERS.items():
-        wrapper = tmp_path / "bin" / name
-        wrapper.write_text("#!/bin/sh\n" + re.sub(r"\{(run|console|moves)\}", lambda one: given[one[1]], text) + "\n")
-        wrapper.chmod(0o755)
-    return tmp_path
+        (directory / name).mkdir(parents=True)
+    (directory / "clock").write_text("0")
+    (directory / "console").touch()
+    prepare_node(directory)
+    site = Site(directory, free_port(), free_port())
+    with pytest.MonkeyPatch.context() as changes:
+        set_environment(changes, site)
+        for line in setup(site):
+            site.luna(line)
+        site.luna("group change compute --partscript", ROOT.replace("{0}", f"{directory}/second"))
+        complete(site.tree)
+        site.luna("osimage pack compute")
+    subprocess.run(["cp", "--archive", directory, directory.with_name("kept")], check=True)
+    return site
 
 
 @pytest.fixture
-def make_site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
-    """Call it with the store's URL to get a site whose image is packed; no boot server runs yet."""
+def make_site(packed: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
+    """Call it with the URL of a store that is not SQLite's to get a site whose image is packed, without a lweb."""
     with ExitStack() as stack:
 
         def make(store: str = "") -> Site:
-            monkeypatch.setenv("LUNA_STORE", store or f"sqlite://{directory}/state/luna.db")
-            site = Site(directory, free_port(), free_port())
+            site = replace(packed, processes={})
+            shutil.rmtree(site.directory)
+            subprocess.run(["cp", "--archive", site.directory.with_name("kept"), site.directory], check=True)
+            set_environment(monkeypatch, site)
+            if store:
+                site.luna(f"store migrate --from {os.environ['LUNA_STORE']} --to {store}")
+                monkeypatch.setenv("LUNA_STORE", store)
             stack.callback(lambda: [site.kill(name) for name in list(site.processes)])
-            for line in setup(site):
-                site.luna(line)
-            site.luna("group change compute --partscript", ROOT.replace("{0}", f"{directory}/second"))
-            complete(site.tree)
-            site.luna("osimage pack compute")
-            public = str(directory / "state/public")
+            public = str(site.directory / "state/public")
             files = (sys.executable, "-m", "http.server", "--bind", ADDRESS, "--directory", public)
             site.start("files", *files, str(site.files_port))
             wait_until(lambda: answers(ADDRESS, site.files_port), "the file server")
             return site
 
         yield make
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
+    """luna finds the site's directories, and of all plugins those for HTTP and MACs."""
+    for name in ("LUNA_CONFIG", "LUNA_DEBUG", "LUNA_NO_PLUGINS", "LUNA_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    others = {point.name for point in entry_points(group="luna.plugins")} - {"http", "mac"}
+    monkeypatch.setenv("LUNA_STORE", f"sqlite://{site.directory}/state/luna.db")
+    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(site.directory / "state"))
+    monkeypatch.setenv("LUNA_PLUGIN_DIRECTORY", str(site.directory / "plugins"))
+    monkeypatch.setenv("LUNA_DISABLE_PLUGINS", ",".join(others))
+
+
+def prepare_node(directory: Path) -> None:
+    """The agent as it is in the initramfs, with a directory of its own for every path, and programs that know them."""
+    moves = {
+        "/run/luna": f"{directory}/run",
+        # A file would begin anew.
+        "> /dev/console": f">> {directory}/console",
+        "/usr/lib/luna": f"{directory}/lib",
+        "/lib/dracut-lib.sh": f"{HERE}/dracut-lib.sh",
+        "/dev/pts": f"{directory}/terminals",
+        "/sysroot": f"{directory}/root",
+    }
+    for name in ("agent", "lib"):
+        text = (SOURCES / f"dracut/95luna/luna-{name}.sh").read_text()
+        for old, new in moves.items():
+            text = text.replace(old, new)
+        (directory / f"lib/luna-{name}.sh").write_text(text)
+    for name in ("network", "rescue"):
+        (directory / f"lib/luna-{name}.sh").touch()
+    given = {"run": f"{directory}/run", "console": f"{directory}/console"}
+    given["moves"] = "; ".join(f"s,{old},{new},g" for old, new in moves.items())
+    for name, text in _WRAPPERS.items():
+        wrapper = directory / "bin" / name
+        wrapper.write_text("#!/bin/sh\n" + re.sub(r"\{(run|console|moves)\}", lambda one: given[one[1]], text) + "\n")
+        wrapper.chmod(0o755)
 
 
 def setup(site: Site) -> Sequence[str]:
