@@ -36,8 +36,6 @@ set -e
 mount -t tmpfs none /run
 mkdir /run/NetworkManager /run/luna
 cp -r "$1"/etc/NetworkManager/. /run/luna
-mkdir -p /etc/NetworkManager
-mount --bind /run/luna /etc/NetworkManager
 mount -t tmpfs none /var/lib
 mkdir /var/lib/NetworkManager
 mount -t sysfs -o ro none /sys
@@ -45,7 +43,7 @@ for link in eth1 eth2 eth3 eth5; do
     ip link add $link type veth peer name peer-$link
     ip link set peer-$link up
 done
-echo "[main]" > /run/luna/NetworkManager.conf
+printf '[keyfile]\\npath=/run/luna/system-connections\\n' > /run/luna/NetworkManager.conf
 "$2/usr/sbin/NetworkManager" --debug --configure-and-quit=initrd --plugins keyfile --log-level INFO \
     --config /run/luna/NetworkManager.conf --config-dir /run/luna/conf.d > "$1/log" 2>&1
 printf '{"addresses": %s, "routes": %s, "routes6": %s, "resolver": "%s"}' "$(ip -j -d address)" "$(ip -j route)" \
