@@ -6,6 +6,7 @@ PYTHON ?= python3
 APT ?= yes
 PYTEST_ARGS ?=
 DEMO_NODES ?= 4
+BENCH_NODES ?= 1,8,16,32
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -17,7 +18,7 @@ METADATA := setup.cfg pyproject.toml luna_core/__init__.py \
 	$(wildcard plugins examples plugins/*/pyproject.toml examples/*/pyproject.toml)
 SOURCES := luna_core $(wildcard plugins/*/src examples/*/src)
 
-.PHONY: help install test lint check man demo clean
+.PHONY: help install test lint check man demo bench clean
 
 help: ## Show what there is to make
 	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -48,6 +49,13 @@ man: install ## Write the man pages into build/man
 
 demo: install ## Boot four virtual machines from the network on this machine (needs root)
 	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --quarter --power-off
+
+bench: install ## Measure luna beside its peers on this machine, in 20 minutes (needs root; docs/how-to/benchmarks.md)
+	$(VENV)/bin/python benchmarks/delivery.py --nodes $(BENCH_NODES)
+	$(VENV)/bin/python benchmarks/racks.py
+	$(VENV)/bin/python benchmarks/pack.py
+	$(VENV)/bin/python benchmarks/control_plane.py
+	$(VENV)/bin/python benchmarks/relays.py
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
