@@ -1,11 +1,13 @@
 """dnf(8), which installs packages into a tree from repositories that luna gives it, and from no others."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from luna_core.errors import CommandFailed
 from luna_core.run import run_contained
 
 _STAGES = ("Downloading Packages:", "Running transaction test", "Running transaction")
@@ -52,7 +54,12 @@ class Dnf:
             *words,
         ]
         environment = {**_ENVIRONMENT, "HOME": str(self.directory)}
-        run_contained(["sh", "-c", _IN_NAMESPACE, "dnf", self.root, *command], self._told, environment=environment)
+        if shutil.which("dnf") is None:
+            raise CommandFailed("dnf is not installed; install it on this machine, on Debian as the package dnf.")
+        try:
+            run_contained(["sh", "-c", _IN_NAMESPACE, "dnf", self.root, *command], self._told, environment=environment)
+        except CommandFailed as error:
+            raise CommandFailed(f"dnf {words[0]} failed: {error}") from error
 
     def _told(self, line: str) -> None:
         if line in _STAGES:
