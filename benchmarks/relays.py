@@ -164,16 +164,18 @@ def _node(switch: Switch, machine: int, node: Node, times: Times, begin: Barrier
 
 def _load(url: str, node: Node, begin_s: float, ended: Event) -> str:
     """Ask until it may load, load as the script says, and return the token if it is to relay."""
-    query = urlencode({"booted": node.mac, "mac": node.mac})
+    discovery = f"{url}/boot/discovery?{urlencode({'booted': node.mac, 'mac': node.mac})}"
+    following = f"{url}/boot/ipxe"
     while True:
-        _get(f"{url}/boot/ipxe")
-        script = _get(f"{url}/boot/discovery?{query}").decode()
+        script = _get(following).decode()
         sources = re.findall(r"^kernel .*?(http\S+/)kernel ", script, re.MULTILINE)
         if sources:
             break
-        found = re.search(r"^sleep (\d+)$", script, re.MULTILINE)
-        if found is None or ended.wait(int(found[1])):
+        chain = re.search(r"^chain --replace --autofree (\S+)", script, re.MULTILINE)
+        pause = re.search(r"^sleep (\d+)\n:ask", script, re.MULTILINE)
+        if chain is None or (pause and ended.wait(int(pause[1]))):
             raise ValueError(f"no boot script: {script[:200]}")
+        following = discovery if "/boot/discovery" in chain[1] else chain[1]
     for source in sources:
         try:
             for name in ("kernel", "initramfs"):

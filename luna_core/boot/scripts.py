@@ -109,16 +109,14 @@ def boot_script(
     )
 
 
-def wait_script(url: str, facts: BootFacts, wait: Wait) -> str:
-    """What iPXE gets for a known node whose turn to load has not come."""
-    return _render(
-        "wait.ipxe.j2",
-        url=url,
-        name=facts.node.name,
-        image=facts.image.name,
-        before=wait.before,
-        pause_s=wait.pause_s,
-    )
+def wait_script(url: str, wait: Wait, name: str = "") -> str:
+    """What iPXE gets for a known node whose turn to load has not come; its `name` is told once."""
+    return _render("wait.ipxe.j2", url=url, name=name, before=wait.before, pause_s=wait.pause_s, ticket=wait.ticket)
+
+
+def again_script(url: str) -> str:
+    """What iPXE gets that is to ask who it is and what to load, from the beginning."""
+    return _render("again.ipxe.j2", url=url)
 
 
 def boots_locally(facts: BootFacts) -> bool:

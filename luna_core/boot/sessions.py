@@ -44,8 +44,8 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
 
     One that `waited` until now goes on as the same boot, with another token.
     """
-    newest = boots(work, node, limit=1)
-    if waited and newest and _waits(newest[0]):
+    newest = boots(work, node, limit=1) if waited else []
+    if newest and _waits(newest[0]):
         return _turn_came(work, node, newest[0], {"address": address, **version})
     for earlier in boots(work, node, limit=KEPT_BOOTS):
         if earlier.outcome in ("booting", "failed"):

@@ -6,7 +6,7 @@ Every node needs all of both files, and the controller's link is the limit: wher
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -20,11 +20,11 @@ HOLD_S = 120.0
 LONGEST_S = 600.0
 _SILENT_S = 60.0
 _SWEEP_S = 1.0
-# Who is among the first so many times the places may take one that is free, and so asks often.
+# Who is among the first so many times the places may take one that is free.
 _NEAR = 2
-_NEAR_PAUSE_S = 1
+_SHORTEST_PAUSE_S = 1
 _LONGEST_PAUSE_S = 15
-_NODES_PER_SECOND = 64
+_NODES_PER_SECOND = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,12 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """The node is to ask again in `pause_s`; `before` it are so many others. `first`: it didn't wait until now."""
+    """The node is to ask by `ticket` in `pause_s`; `before` it are so many others. `first`: it begins to wait."""
 
     before: int
     pause_s: int
-    first: bool
+    ticket: str
+    first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class _Loading:
 @dataclass
 class _Waiting:
     version: str
+    ticket: str
+    places: int
     since_s: float
     seen_s: float
 
@@ -78,18 +81,30 @@ class Waves:
             self._sweep(now_s)
             again = self._loading.pop(node, None) is not None
             waiting = self._waiting.get(node)
-            before = list(self._waiting).index(node) if waiting else len(self._waiting)
-            near = before < _NEAR * (places + RELAY_LOADS * len(relays))
-            source = self._free(places, relays) if near or again else None
-            if source is None and (again or (waiting and now_s - waiting.since_s > LONGEST_S)):
+            kept = waiting or _Waiting(version, secrets.token_urlsafe(12), places, now_s, now_s)
+            kept.version, kept.places = version, places
+            before = self._before(node)
+            source = self._source(kept, before, relays, now_s)
+            if source is None and again:
                 source = CONTROLLER
             if source is not None:
                 self._waiting.pop(node, None)
                 return self._load(node, version, source, now_s, waited=waiting is not None)
-            kept = self._waiting.setdefault(node, _Waiting(version, now_s, now_s))
-            kept.seen_s, kept.version = now_s, version
-            pause_s = _NEAR_PAUSE_S if near else min(_LONGEST_PAUSE_S, _NEAR_PAUSE_S + before // _NODES_PER_SECOND)
-            return Wait(before=before, pause_s=pause_s, first=waiting is None)
+            self._waiting[node] = kept
+            return self._wait(kept, before, now_s, first=waiting is None)
+
+    def still(self, ticket: str, relays_of: Callable[[str], Iterable[str]]) -> Wait | None:
+        """What a node that waits is told when it asks by its ticket; None once it may `enter`, or isn't known."""
+        with self._lock:
+            now_s = self._clock()
+            self._sweep(now_s)
+            node, kept = next(((node, one) for node, one in self._waiting.items() if one.ticket == ticket), ("", None))
+            if kept is None:
+                return None
+            before = self._before(node)
+            if self._source(kept, before, list(relays_of(kept.version)), now_s) is not None:
+                return None
+            return self._wait(kept, before, now_s)
 
     def copy(self, node: str, version: str, relays: Sequence[str]) -> Load | None:
         """Where a booted node gets what it is to hand on, if it is worth it: enough nodes wait for this version."""
@@ -120,6 +135,21 @@ class Waves:
         """Whatever place the node has is free."""
         with self._lock:
             self._loading.pop(node, None)
+
+    def _before(self, node: str) -> int:
+        waiting = list(self._waiting)
+        return waiting.index(node) if node in self._waiting else len(waiting)
+
+    def _source(self, kept: _Waiting, before: int, relays: Sequence[str], now_s: float) -> str | None:
+        """Where the node may load now."""
+        near = before < _NEAR * (kept.places + RELAY_LOADS * len(relays))
+        free = self._free(kept.places, relays) if near else None
+        return CONTROLLER if free is None and now_s - kept.since_s > LONGEST_S else free
+
+    def _wait(self, kept: _Waiting, before: int, now_s: float, *, first: bool = False) -> Wait:
+        kept.seen_s = now_s
+        pause_s = min(_LONGEST_PAUSE_S, _SHORTEST_PAUSE_S + before // _NODES_PER_SECOND)
+        return Wait(before=before, pause_s=pause_s, ticket=kept.ticket, first=first)
 
     def _count(self, version: str) -> int:
         return sum(one.version == version for one in self._waiting.values())

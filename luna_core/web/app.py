@@ -40,6 +40,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/discovery", "GET", routes.discovery)
     app.route("/boot/choose", "GET", routes.choose)
     app.route("/boot/service", "GET", routes.service)
+    app.route("/boot/turn/<ticket>", "GET", routes.turn)
     app.route("/boot/loaded/<ticket>", "GET", routes.loaded)
     app.route("/boot/install", "GET", routes.install)
     app.route("/boot/relay", "GET", routes.relay)
@@ -74,6 +75,9 @@ class _Routes:
 
     def service(self) -> str:
         return _text(self._service.rescue(_machine(), _own_url()))
+
+    def turn(self, ticket: str) -> str:
+        return _text(self._service.turn(ticket, _own_url()))
 
     def loaded(self, ticket: str) -> str:
         self._service.loaded(ticket)

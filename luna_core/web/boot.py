@@ -89,6 +89,11 @@ class BootService:
         self._waves.leave(session.node)
         return script
 
+    def turn(self, ticket: str, url: str) -> str:
+        """The iPXE script for a node that waits: to wait on, or to ask anew. Hundreds ask, so no store is read."""
+        wait = self._waves.still(ticket, self._relays.of)
+        return scripts.wait_script(url, wait) if wait else scripts.again_script(url)
+
     def loaded(self, ticket: str) -> None:
         """A node has kernel and initramfs: its place in the wave is free."""
         self._waves.loaded(ticket)
@@ -198,7 +203,7 @@ class BootService:
 
             self.commits.run(keep)
             self._tell(facts.node.id, facts.node.state, sessions.WAITING_PHASE)
-        return scripts.wait_script(url, facts, wait)
+        return scripts.wait_script(url, wait, facts.node.name)
 
     def _boot_address(self, facts: BootFacts, machine: types.Machine) -> str:
         """Where the node's next requests come from: its own address, or what DHCP gave iPXE and gives it again."""

@@ -64,6 +64,15 @@ def tell_loaded(server: Any, script: str) -> None:
     assert server.get(found[1])[0] == 200
 
 
+def ask_again(server: Any, script: str) -> str:
+    """What the node is told that waits as its script says."""
+    found = re.search(r"chain --replace --autofree http://[^/]+(/boot/turn/\S+) ", script)
+    assert found, script
+    status, text = server.get(found[1])
+    assert status == 200
+    return str(text)
+
+
 def ask(server: Any, path: str, token: str, form: dict[str, str] | None = None, **query: str | int) -> tuple[int, str]:
     request = Request(f"{server.url}{path}?{urlencode(query)}", data=urlencode(form).encode() if form else None)
     request.add_header("Authorization", f"Bearer {token}")
@@ -93,11 +102,12 @@ def state(server: Any, name: str) -> str:
 
 def test_a_node_waits_while_others_load_and_why_and_watch_say_so(cluster: Any) -> None:
     first = discover(cluster, "node001")
-    assert "sleep 1\n" in discover(cluster, "node002")
+    second = discover(cluster, "node002")
     third = discover(cluster, "node003")
-    assert "node003, waiting for its turn to load compute: 1 others are before it ('luna why node003'" in third
+    assert "echo luna: this is node003; others load kernel and initramfs first, as 'luna why node003' says" in third
+    assert "echo luna: waiting for 1 others\nsleep 1\n" in third
     assert "luna.session" not in third
-    assert f"chain --replace --autofree {cluster.url}/boot/ipxe" in third
+    assert "waiting for 1 others" in ask_again(cluster, third)
     assert "turn to load kernel and initramfs; 1 others were before it." in why(cluster.luna, "node003")
     row = trace.progress_row(boot(cluster, "node003"))
     assert (row["phase"], row["detail"], state(cluster, "node003")) == ("waiting", "after 1 others", "waiting")
@@ -106,6 +116,7 @@ def test_a_node_waits_while_others_load_and_why_and_watch_say_so(cluster: Any) -
     assert boot(cluster, "node002") == waiting, "asking again is no new boot"
 
     tell_loaded(cluster, first)
+    assert f"{cluster.url}/boot/ipxe" in ask_again(cluster, second)
     token = token_in(discover(cluster, "node002"))
     after = boot(cluster, "node002")
     assert (after.id, state(cluster, "node002")) == (waiting.id, "booting")
