@@ -19,6 +19,8 @@ from luna_core.image.scan import Entry, reading
 SHARD_BYTES: Final = 1 << 20
 # What a shard may hold unpacked: the bound of a node's memory per worker, wherever data compress very well.
 UNPACKED_LIMIT: Final = 12 << 20
+# Where files are small, a shard would hold hundreds, and any change in one of them is fetched with all the others.
+_FILES_PER_SHARD: Final = 64
 _SAMPLED_BYTES: Final = 64 << 10
 _USUAL_RATIO: Final = 0.3
 _HEADER_BYTES: Final = 60
@@ -42,19 +44,23 @@ class Item:
 
 
 def cut(items: Iterable[Item], shard_bytes: int = SHARD_BYTES) -> Iterator[list[Item]]:
-    """Group items, in their order, into shards of about `shard_bytes` when packed, and never more than a few times."""
+    """Group items, in their order, into shards of about `shard_bytes` when packed, and never more than a few times.
+
+    Shards of small files are smaller, for each file counts for a share of a shard beside its weight.
+    """
     group: list[Item] = []
-    weight = unpacked = 0
+    cost = unpacked = 0
     for item in items:
-        if group and (weight + item.weight > 2 * shard_bytes or unpacked + item.unpacked > UNPACKED_LIMIT):
+        own_cost = item.weight + (shard_bytes // _FILES_PER_SHARD if item.length and not item.part else 0)
+        if group and (cost + own_cost > 2 * shard_bytes or unpacked + item.unpacked > UNPACKED_LIMIT):
             yield group
-            group, weight, unpacked = [], 0, 0
+            group, cost, unpacked = [], 0, 0
         group.append(item)
-        weight += item.weight
+        cost += own_cost
         unpacked += item.unpacked
-        if weight >= shard_bytes // 4 and _ends_shard(item, shard_bytes):
+        if cost >= shard_bytes // 4 and _ends_shard(item, own_cost / shard_bytes):
             yield group
-            group, weight, unpacked = [], 0, 0
+            group, cost, unpacked = [], 0, 0
     if group:
         yield group
 
@@ -70,10 +76,10 @@ def items(tree: Path, entries: Iterable[Entry], shard_bytes: int = SHARD_BYTES) 
             yield from _large(tree, entry, shard_bytes)
 
 
-def _ends_shard(item: Item, shard_bytes: int) -> bool:
+def _ends_shard(item: Item, share: float) -> bool:
     key = item.entry.path + b"\0%d" % item.offset
     fraction = int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big") / 2**32
-    return fraction < item.weight / (shard_bytes * 3 // 4)
+    return fraction < share / 0.75
 
 
 def _large(tree: Path, entry: Entry, shard_bytes: int) -> Iterator[Item]:

@@ -33,6 +33,16 @@ def test_files_that_come_and_go_everywhere_leave_most_shards(many: Path, packed:
     assert shared(old, packed(many)) > 0.7
 
 
+def test_a_change_among_small_files_is_small(tmp_path: Path, packed: Pack) -> None:
+    for number in range(1500):
+        file = tmp_path / f"small/directory{number // 50:03}/file{number:05}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(shake_128(b"%d" % number).digest(300))
+    old = packed(tmp_path / "small", shard_bytes=1 << 20)
+    (tmp_path / "small/directory012/file00610").write_text("another")
+    assert shared(old, packed(tmp_path / "small", shard_bytes=1 << 20)) > 0.8
+
+
 def test_a_byte_in_a_large_file_changes_one_part(tree: Path, packed: Pack) -> None:
     (tree / "large").write_bytes(shake_128(b"1").digest(2_000_000))
     old = packed(tree)
@@ -66,7 +76,8 @@ def test_shared_shards_are_one_file_on_disk(many: Path, root: Path, packed: Pack
 def test_a_damaged_previous_version_is_not_shared(many: Path, packed: Pack) -> None:
     old = packed(many)
     victim = old.directory / old.manifest.shards[5].name
-    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     (many / "new").write_text("new")
     new = packed(many, previous=old.directory)
     assert old.manifest.shards[5] in new.manifest.shards
