@@ -96,10 +96,9 @@ class Swarm:
     def choose(self, asker: Peer, near_share: float, count: int = PEERS) -> list[Peer]:
         """At most `count` peers that are of use to the asker, a quarter of them far ones if it leads its place."""
         near = _some(asker, self._places.get(asker.place, {}).values() if asker.place else (), count)
-        rank = self._rank(asker)
-        if rank < self._leaders(asker.place):
+        if self._is_of_first(self._leaders(asker.place), asker):
             far = _some(asker, self._leaders_elsewhere(asker), max(count - len(near), count // 4))
-        elif rank < self._linked(asker.place, near_share):
+        elif self._is_of_first(self._linked(asker.place, near_share), asker):
             leaders = _some(asker, self._leaders_elsewhere(asker), len(self._places))
             # The same one each time, or there would soon be many.
             far = [min(leaders, key=lambda one: zlib.crc32(f"{asker.node} {one.node}".encode()))] if leaders else []
@@ -109,17 +108,15 @@ class Swarm:
 
     def may_have_seeder(self, asker: Peer) -> bool:
         """Whether the asker is one of the few that the controller serves itself, so that each of them gets much."""
-        if asker.complete or self._rank(asker) >= self._leaders(asker.place):
+        if asker.complete or not self._is_of_first(self._leaders(asker.place), asker):
             return False
         leaders = sum(self._leaders(place) for place in self._places)
         return leaders <= SEEDER_PEERS or zlib.crc32(asker.node.encode()) % leaders < SEEDER_PEERS
 
-    def _rank(self, asker: Peer) -> int:
-        """How many of its place came before it."""
-        key = (asker.address, asker.port)
-        return next(
-            (rank for rank, one in enumerate(self._places.get(asker.place, ())) if one == key), len(self._peers)
-        )
+    def _is_of_first(self, number: int, asker: Peer) -> bool:
+        """Whether the asker is one of the first `number` peers of its place."""
+        peers = self._places.get(asker.place, {})
+        return number >= len(peers) or (asker.address, asker.port) in islice(peers, number)
 
     def _leaders(self, place: str | None) -> int:
         """How many of a place's peers fetch from elsewhere: all if there is no other place, or nobody knows places."""
