@@ -1,4 +1,4 @@
-"""Relays: nodes in the installer that hand kernel and initramfs on. docs/decisions/0021 says what that trusts."""
+"""Relays: nodes in the installer that hand kernel and initramfs on. docs/decisions/0022 says what that trusts."""
 
 import time
 from collections.abc import Callable
