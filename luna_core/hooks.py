@@ -86,6 +86,10 @@ class Hooks:
         """WSGI applications; of two plugins' applications of one prefix the second is left out."""
         return self._gather("luna_web_apps", WebApp, unique="prefix")
 
+    def listens(self, hook: str) -> bool:
+        """Whether any plugin implements a hook, for what takes work to tell."""
+        return bool(self._implementations(hook))
+
     def luna_image_packages(self, image: Image) -> list[Answer[str]]:
         """Packages that the image needs. Raises PluginError."""
         return self._gather("luna_image_packages", str, stop=True, image=image)

@@ -4,12 +4,17 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from luna_core.errors import BadInput
 from luna_core.types import Setting, SettingValue
 
 DEFAULT_CONFIG = Path("/etc/luna/luna.toml")
+_VARIABLES = (
+    *("LUNA_CONFIG", "LUNA_STATE_DIRECTORY", "LUNA_STORE", "LUNA_KEY_FILE", "LUNA_PLUGIN_DIRECTORY"),
+    *("LUNA_DISABLE_PLUGINS", "LUNA_NO_PLUGINS", "LUNA_DEBUG"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +142,23 @@ def machine_settings(environ: Mapping[str, str] = os.environ) -> MachineSettings
 
     Raises BadInput for a file that can't be parsed, an unknown key, or a value of the wrong type.
     """
+    given = tuple((name, environ[name]) for name in _VARIABLES if name in environ)
     path = Path(environ.get("LUNA_CONFIG", DEFAULT_CONFIG))
+    return _machine_settings(given, path, _state_of(path), os.getcwd())
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def _machine_settings(given: tuple[tuple[str, str], ...], path: Path, *_: object) -> MachineSettings:
+    """Worked out once for the same environment, file and working directory: plugins ask for it several times a boot."""
+    environ = dict(given)
     values = _flatten(path, _read(path, required="LUNA_CONFIG" in environ))
     state = Path(environ.get("LUNA_STATE_DIRECTORY") or _text(path, values, "state_directory", "/var/lib/luna"))
     disabled = _words(path, values, "plugins.disabled") | set(environ.get("LUNA_DISABLE_PLUGINS", "").split(","))

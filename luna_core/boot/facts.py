@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luna_core import types
 from luna_core.boot.bmc import BmcPlan, bmc_plan
+from luna_core.boot.view import View, places
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
 from luna_core.model import Node, OsImage
-from luna_core.model.base import USES
+from luna_core.node.manifest import MANIFEST_NAME, Manifest
 from luna_core.operations.images.facts import find_version, no_squashfs
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
-    from luna_core.node.manifest import Manifest
 
 PROFILE = (
     "boot_address",
@@ -40,7 +41,7 @@ class BootFacts:
     node: types.Node
     image: types.Image
     version: types.ImageVersion
-    manifest: "Manifest"
+    manifest: Manifest
     profile: Mapping[str, object]
     index: int
     count: int
@@ -56,9 +57,14 @@ class Offers:
     postscripts: Sequence[types.Postscript]
 
 
-def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Node, versions: Path) -> BootFacts:
-    """The facts for a node; raises BadInput that says which of them is missing and how to give it."""
-    resolver = Resolver(work, settings)
+def boot_facts(
+    work: Work, settings: Mapping[str, types.SettingValue], node: Node, versions: Path, view: View | None = None
+) -> BootFacts:
+    """The facts for a node; raises BadInput that says which of them is missing and how to give it.
+
+    Who asks for many nodes gives the `view` of this transaction.
+    """
+    resolver = view.resolver(work) if view else Resolver(work, settings)
     lineage = resolver.lineage(node)
     chosen = lineage.say("osimage", node).value
     if chosen is None:
@@ -69,11 +75,11 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
     if version is None:
         raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
     directory = versions / version.manifest_sha256
-    manifest = load_version(directory)
+    manifest = _manifest(directory)
     profile = {field: lineage.say(field, node).value for field in PROFILE}
     if profile["root"] == "overlay" and not manifest.squashfs:
         raise BadInput(f"node {node.name}: root: overlay was given, but {no_squashfs(image.name, version.number)}")
-    siblings = [owner.id for owner in work.owners(f"{USES}:{node.group}", f"{Node.kind}/", f"{Node.kind}0")]
+    siblings = view.places(work, node.group) if view else places(work, node.group)
     resolved = resolver.node(node)
     return BootFacts(
         node=resolved,
@@ -81,10 +87,24 @@ def boot_facts(work: Work, settings: Mapping[str, types.SettingValue], node: Nod
         version=resolver.image_version(version, directory),
         manifest=manifest,
         profile=profile,
-        index=siblings.index(node.id),
+        index=siblings[node.id],
         count=len(siblings),
         bmc=bmc_plan(work, node, lineage, resolved),
     )
+
+
+def _manifest(directory: Path) -> Manifest:
+    try:
+        changed_ns = (directory / MANIFEST_NAME).stat().st_mtime_ns
+    except OSError:
+        return load_version(directory)
+    return _known_manifest(directory, changed_ns)
+
+
+@lru_cache(maxsize=8)
+def _known_manifest(directory: Path, changed_ns: int) -> Manifest:
+    """Read once: that of a real image takes longer than all else that a boot script is made of."""
+    return load_version(directory)
 
 
 def ask_plugins(hooks: "Hooks", facts: BootFacts) -> Offers:

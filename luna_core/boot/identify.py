@@ -82,9 +82,7 @@ def recognise(luna: Luna, hooks: "Hooks", machine: Machine, neighbour: str | Non
     try:
         if not machine.macs:
             raise Waits("It sent no valid MAC.")
-        answers = ask(luna, hooks, machine)
-        weighed = weigh(machine, answers)
-        verdict = luna.read(lambda work: settle(work, machine, weighed, neighbour))
+        weighed, verdict = luna.read(lambda work: _settled(work, hooks, machine, neighbour, answers))
         if verdict.named_by:
             what = f"discovery: {says(weighed.best)} of {machine.macs[0]}"
             verdict = luna.change(lambda work: settle(work, machine, weighed, neighbour), what)
@@ -98,6 +96,15 @@ def recognise(luna: Luna, hooks: "Hooks", machine: Machine, neighbour: str | Non
 def ask(luna: Luna, hooks: "Hooks", machine: Machine) -> list[Found]:
     """What every plugin knows of a machine."""
     return luna.read(lambda work: hooks.luna_discover(machine.macs, machine, StoredNames(work)))
+
+
+def _settled(
+    work: Work, hooks: "Hooks", machine: Machine, neighbour: str | None, answers: list[Found]
+) -> tuple[Weighed, Verdict]:
+    """In one transaction, for a rack of nodes asks at once; `answers` gets what plugins know."""
+    answers += hooks.luna_discover(machine.macs, machine, StoredNames(work))
+    weighed = weigh(machine, answers)
+    return weighed, settle(work, machine, weighed, neighbour)
 
 
 def tell_identified(luna: Luna, node: Node, place: str) -> None:

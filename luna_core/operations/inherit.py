@@ -53,11 +53,11 @@ class Lineage:
 
 
 class Lineages:
-    """The lineage of each group, found once in a transaction."""
+    """The lineage of each group, found once in a transaction; `known` has those that others found, and gets these."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, known: dict[str, Lineage] | None = None) -> None:
         self._work = work
-        self._known: dict[str, Lineage] = {}
+        self._known = {} if known is None else known
 
     def of(self, group_id: str) -> Lineage:
         """The lineage of the nodes of a group; raises BadInput if groups are each other's parents."""

@@ -1,32 +1,44 @@
 """The facts that plugins, scripts and network services get: everything inherited is worked out, names stand for ids."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_interface
 from pathlib import Path
 
 from luna_core import types
-from luna_core.model import ImageVersion, Network, Node, NodeInterface, OsImage, Switch
+from luna_core.model import ImageVersion, Network, Node, NodeInterface, NodeState, OsImage, Switch
 from luna_core.operations.inherit import Lineage, Lineages, the_cluster
 from luna_core.operations.nodes import states
 from luna_core.operations.work import Work
 
+UNKNOWN = "unknown"
+
+
+@dataclass
+class Known:
+    """What was worked out of objects that have a history: good for any transaction until one of them changes."""
+
+    lineages: dict[str, Lineage] = field(default_factory=dict)
+    networks: dict[str, types.Network] = field(default_factory=dict)
+    cluster: types.Cluster | None = None
+
 
 class Resolver:
-    """Makes facts of objects, each network and group worked out once in a transaction."""
+    """Makes facts of objects, each network and group worked out once, in a transaction or in all that share `known`."""
 
-    def __init__(self, work: Work, settings: Mapping[str, types.SettingValue]) -> None:
+    def __init__(self, work: Work, settings: Mapping[str, types.SettingValue], known: Known | None = None) -> None:
         self._work = work
         self._settings = settings
-        self._lineages = Lineages(work)
-        self._networks: dict[str, types.Network] = {}
+        self._known = known or Known()
+        self._lineages = Lineages(work, self._known.lineages)
+        self._has_asked = False
         self._states: dict[str, str] | None = None
-        self._cluster: types.Cluster | None = None
 
     def cluster(self) -> types.Cluster:
         """The cluster with all settings."""
-        if self._cluster is None:
+        if self._known.cluster is None:
             stored = the_cluster(self._work)
-            self._cluster = types.Cluster(
+            self._known.cluster = types.Cluster(
                 name=stored.name,
                 domain=stored.domain,
                 frontend_addresses=stored.frontend_addresses,
@@ -34,13 +46,13 @@ class Resolver:
                 ntp_servers=stored.ntp_servers,
                 settings=self._settings,
             )
-        return self._cluster
+        return self._known.cluster
 
     def network(self, identity: str) -> types.Network:
         """A network; what it doesn't say of nameservers and time servers, the cluster does."""
-        if identity not in self._networks:
+        if identity not in self._known.networks:
             stored = self._work.by_id(Network, identity)
-            self._networks[identity] = types.Network(
+            self._known.networks[identity] = types.Network(
                 name=stored.name,
                 domain=stored.zone,
                 type=stored.type,
@@ -57,14 +69,12 @@ class Resolver:
                 mtu=stored.mtu,
                 vlan=stored.vlan,
             )
-        return self._networks[identity]
+        return self._known.networks[identity]
 
     def node(self, stored: Node) -> types.Node:
         """A node as it is to boot."""
         lineage = self._lineages.of(stored.group)
         image = lineage.say("osimage", stored).value
-        if self._states is None:
-            self._states = states(self._work)
         return types.Node(
             id=stored.id,
             name=stored.name,
@@ -77,7 +87,7 @@ class Resolver:
             switch_port=stored.port,
             rack=stored.rack,
             kernel_arguments=lineage.say("kernel_arguments", stored).value or "",
-            state=self._states.get(stored.id, "unknown"),
+            state=self._state(stored),
         )
 
     def image(self, stored: OsImage) -> types.Image:
@@ -110,6 +120,15 @@ class Resolver:
     def lineage(self, stored: Node) -> Lineage:
         """Who speaks for a node."""
         return self._lineages.of(stored.group)
+
+    def _state(self, stored: Node) -> str:
+        """A boot asks for one node; who asks for a second one wants many, and all states are read at once."""
+        if not self._has_asked:
+            self._has_asked = True
+            return next((one.state for one in self._work.many(NodeState, [stored.id])), UNKNOWN)
+        if self._states is None:
+            self._states = states(self._work)
+        return self._states.get(stored.id, UNKNOWN)
 
     def _interface(self, node: Node, name: str, spec: NodeInterface) -> types.Interface:
         return types.Interface(

@@ -1,7 +1,7 @@
 """What machines ask while they boot: who they are, what to load, what to do, and where they report it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -15,15 +15,14 @@ from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.relays import ASK_S, IDLE_S, RENEW_S, Relay, Relays, relay_url
 from luna_core.boot.rescue import rescue_facts, rescue_script
 from luna_core.boot.system import own_system
+from luna_core.boot.view import Views
 from luna_core.boot.waves import CONTROLLER, Load, Wait, Waves
 from luna_core.errors import BadInput
 from luna_core.image.versions import private_file
 from luna_core.model import Node, NodeState
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
-from luna_core.operations.configure import settings
 from luna_core.operations.inherit import Lineages
-from luna_core.operations.resolve import Resolver
 from luna_core.types import SettingValue
 from luna_core.web.commit import GroupCommit
 from luna_core.web.discovery import Discovery
@@ -43,9 +42,9 @@ class BootService:
         # Loaded before there are threads that could load them twice.
         self.hooks = luna.hooks
         self._discovery = Discovery(luna, self.hooks, self.commits, neighbour)
-        self._declared = luna.declared_settings()
         self._waves = Waves()
         self._relays = Relays()
+        self._views = Views(luna)
         self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
 
@@ -213,11 +212,12 @@ class BootService:
         return own[0] if own and facts.profile["boot_address"] != "dhcp" else machine.address
 
     def _facts(self, node_id: str) -> BootFacts:
-        values = self._settings()
-        return self.luna.read(lambda work: boot_facts(work, values, work.by_id(Node, node_id), self.versions))
+        return self._views.read(
+            lambda work, view: boot_facts(work, view.settings, work.by_id(Node, node_id), self.versions, view)
+        )
 
-    def _settings(self) -> dict[str, SettingValue]:
-        return self.luna.read(lambda work: settings(work, self._declared))
+    def _settings(self) -> Mapping[str, SettingValue]:
+        return self._views.settings()
 
     def session_node(self, key: str, address: str) -> types.Node | None:
         """The node that a plugin's web application is asked by: by a key that its client derived from its token."""
@@ -227,8 +227,7 @@ class BootService:
         session = self.luna.read(lambda work: sessions.of_tracker_key(work, key, address))
         if session is None:
             return None
-        values = self._settings()
-        node = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, session.node)))
+        node = self._views.read(lambda work, view: view.resolver(work).node(work.by_id(Node, session.node)))
         if len(self._askers) > MOST_ASKERS:
             self._askers.clear()
         self._askers[key, address] = (node, time.monotonic() + ASKER_S)
@@ -254,8 +253,9 @@ class BootService:
         return int(str(self._settings()["boot.up_port"]))
 
     def _tell(self, node_id: str, old: str, new: str) -> None:
-        values = self._settings()
-        facts = self.luna.read(lambda work: Resolver(work, values).node(work.by_id(Node, node_id)))
+        if not self.hooks.listens("luna_node_state_changed"):
+            return
+        facts = self._views.read(lambda work, view: view.resolver(work).node(work.by_id(Node, node_id)))
         self.hooks.luna_node_state_changed(facts, old, new)
 
     @staticmethod
