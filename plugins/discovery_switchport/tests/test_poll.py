@@ -51,7 +51,7 @@ class FakeTalk:
     def close(self) -> None: ...
 
 
-def poll(talk: FakeTalk, before: Snapshot | None = None, now: float = 1e9, switch: Switch = SWITCH) -> Snapshot:
+def poll(talk: FakeTalk | None, before: Snapshot | None = None, now: float = 1e9, switch: Switch = SWITCH) -> Snapshot:
     return asyncio.run(read_switch(Agent(switch, talk), before, now))
 
 
@@ -93,9 +93,9 @@ def test_each_mac_is_on_its_port_whatever_the_switch_can_answer(
 ) -> None:
     talk = FakeTalk(bridge(plain, if_indexes) | q_bridge(with_vlan), most, too_big, silent)
     snapshot = poll(talk, switch=replace(SWITCH, snmp_version=version))  # type: ignore[arg-type]
-    known = {mac for (_, mac), port in with_vlan.items() if port}
+    known = {(mac, port) for (_, mac), port in with_vlan.items()}
     expected = {(mac, vlan, port) for (vlan, mac), port in with_vlan.items() if port}
-    expected |= {(mac, None, port) for mac, port in plain.items() if port and mac not in known}  # type: ignore[misc]
+    expected |= {(mac, None, port) for mac, port in plain.items() if port and (mac, port) not in known}  # type: ignore[misc]
     found = {(one.mac, one.vlan, one.bridge_port): one.if_index for one in snapshot.entries}
     assert found == {(mac, vlan, port): if_indexes.get(port) or None for mac, vlan, port in expected}
 
@@ -132,6 +132,18 @@ def test_databases_that_vlans_share_have_no_vlan_and_others_have_theirs() -> Non
     rows = q_bridge({(7, MAC): 1, (8, OTHER): 2}) | bridge({}, {1: 10, 2: 11})
     rows |= {(*tables.Q_VLAN_FDB_ID, 0, vlan): database for vlan, database in ((100, 7), (200, 8), (201, 8))}
     assert {(one.mac, one.vlan) for one in poll(FakeTalk(rows)).entries} == {(MAC, 100), (OTHER, None)}
+
+
+def test_a_database_that_is_called_like_no_vlan_is_none() -> None:
+    """Junos numbers them in steps of 65536."""
+    rows = q_bridge({(131072, MAC): 1, (4094, OTHER): 2}) | bridge({}, {1: 10, 2: 11})
+    assert {(one.mac, one.vlan) for one in poll(FakeTalk(rows)).entries} == {(MAC, None), (OTHER, 4094)}
+
+
+def test_a_mac_that_two_tables_have_at_different_ports_is_at_both() -> None:
+    rows = q_bridge({(7, MAC): 1, (7, OTHER): 2}) | bridge({MAC: 3, OTHER: 2}, {1: 10, 2: 11, 3: 12})
+    found = {(one.mac, one.vlan, one.if_index) for one in poll(FakeTalk(rows)).entries}
+    assert found == {(MAC, 7, 10), (MAC, None, 12), (OTHER, 7, 11)}
 
 
 def test_each_vlan_of_a_cisco_switch_is_asked_by_itself_with_its_own_map() -> None:
@@ -211,3 +223,8 @@ def test_a_switch_that_refuses_says_so() -> None:
 
     with pytest.raises(SnmpError, match="doesn't let this user read"):
         poll(Refusing({}))
+
+
+def test_an_address_that_nothing_can_be_sent_to_is_said() -> None:
+    with pytest.raises(SnmpError, match=r"switch sw01: 255\.255\.255\.255 port 161 can't be asked: "):
+        poll(None, switch=replace(SWITCH, addresses=(ip_address("255.255.255.255"),)))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,11 +86,8 @@ async def _ask_one(switch: "Switch") -> Snapshot:
     from luna_discovery_switchport.poll import read_switch
 
     try:
-        agent = Agent(switch)
-        try:
+        with closing(Agent(switch)) as agent:
             return await read_switch(agent)
-        finally:
-            agent.close()
     except LunaError as error:
         return Snapshot(switch=switch.name).failed(str(error))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 from luna_core.errors import BadInput
@@ -28,21 +29,20 @@ class CommunityTalk:
         return CommunityTalk(replace(self.switch, community=f"{self.switch.community}@{vlan}"))
 
     async def ask(self, kind: int, oid: ber.Oid, repetitions: int = 0) -> ber.Response:
-        """The answer to one request. Raises Silent, SnmpError if nothing listens there."""
-        line = await self._line()
+        """The answer to one request. Raises Silent, SnmpError if nothing listens there or nothing leads there."""
         number = random.randrange(_REQUEST_IDS)  # noqa: S311 - the connected socket is what keeps others out
         community = self.switch.community.encode()
         message = ber.request(kind, self._version, community, number, oid, repetitions)
-        for _ in range(ATTEMPTS):
-            waiting = line.send(number, message)
-            try:
-                return await asyncio.wait_for(waiting, self.switch.timeout_s)
-            except TimeoutError:
-                continue
-            except OSError as error:
-                where = f"{self.switch.addresses[0]} port {self.switch.snmp_port}"
-                why = f"{error.strerror or error}; is its SNMP agent running?"
-                raise SnmpError(f"switch {self.switch.name}: {where} can't be asked: {why}") from error
+        try:
+            line = await self._line()
+            for _ in range(ATTEMPTS):
+                with suppress(TimeoutError):
+                    return await asyncio.wait_for(line.send(number, message), self.switch.timeout_s)
+        except OSError as error:
+            where = f"{self.switch.addresses[0]} port {self.switch.snmp_port}"
+            hint = "; is its SNMP agent running?" if isinstance(error, ConnectionRefusedError) else "."
+            why = f"{error.strerror or error}{hint}"
+            raise SnmpError(f"switch {self.switch.name}: {where} can't be asked: {why}") from error
         raise silent(self.switch)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,11 +34,8 @@ def diagnose(switch: Switch, cabling: Cabling) -> list[Step]:
 
 
 async def _read(switch: Switch) -> Snapshot:
-    agent = Agent(switch)
-    try:
+    with closing(Agent(switch)) as agent:
         return await read_switch(agent)
-    finally:
-        agent.close()
 
 
 def _steps(snapshot: Snapshot, cabling: Cabling) -> Iterator[Step]:

@@ -28,8 +28,9 @@ async def _q_bridge(reading: Reading) -> None:
     rows = list(tables.learned(await reading.column(tables.Q_FDB_PORT)))
     if rows:
         known: Mapping[int | None, int | None] = tables.vlan_of_databases(await reading.column(tables.Q_VLAN_FDB_ID))
-        # Where a switch doesn't say which VLANs share a database, each has its own, called like the VLAN.
-        reading.add(Q_BRIDGE, rows, known or {row.database: row.database for row in rows})
+        # Where a switch doesn't say which VLANs share a database, each has its own, mostly called like the VLAN.
+        named_so = {row.database: row.database for row in rows if row.database in tables.VLANS}
+        reading.add(Q_BRIDGE, rows, known or named_so)
         await _statuses(reading, Q_BRIDGE, tables.Q_FDB_STATUS)
 
 

@@ -76,6 +76,7 @@ class Places:
     def __init__(self, snapshots: Mapping[str, Snapshot], cabling: Cabling) -> None:
         self.boards = {name: Board(one, cabling) for name, one in snapshots.items()}
         self._cabling = cabling
+        self._uplinks: dict[tuple[str, int], str] = {}
         self._switch_macs = {mac: one.switch for one in snapshots.values() for mac in one.own_macs}
         self._switch_macs |= cabling.switch_macs
 
@@ -100,6 +101,12 @@ class Places:
 
     def uplink(self, switch: str, port: Port) -> str:
         """Why a port leads to more than one machine; empty if it doesn't, as far as anything tells."""
+        # Each of the thousands of MACs at an uplink asks for it.
+        if (switch, port.if_index) not in self._uplinks:
+            self._uplinks[switch, port.if_index] = self._uplink(switch, port)
+        return self._uplinks[switch, port.if_index]
+
+    def _uplink(self, switch: str, port: Port) -> str:
         board = self.boards[switch]
         macs = board.snapshot.macs.get(port.if_index, set())
         if port.if_index in board.uplinks:

@@ -93,8 +93,11 @@ class Poller:
         if snapshot.error != one.snapshot.error:
             print(snapshot.error or f"switch {one.switch.name}: it answers", flush=True)
         one.snapshot, one.pause_s = snapshot, _PAUSE_TO_POLL * (time.time() - one.started_at)
-        self._folder.write(snapshot)
         one.next_at = one.started_at + self.interval_s * min(2 ** max(0, snapshot.failures - 1), _LONGEST_BACK_OFF)
+        try:
+            self._folder.write(snapshot)
+        except OSError as error:
+            print(f"switch {one.switch.name}: what it said can't be kept: {error}", flush=True)
 
     async def _follow_store(self) -> None:
         try:

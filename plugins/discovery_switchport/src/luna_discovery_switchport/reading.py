@@ -41,10 +41,13 @@ class Reading:
                 self.answered.append(table)
 
     def learned(self) -> Iterable[Entry]:
-        """The entries of machines: none of the switch's own, and without a VLAN only where no table knows it."""
-        with_vlan = {one.mac for one in self.entries if one.vlan is not None}
+        """The entries of machines: none of the switch's own, and without a VLAN only where no table knows it.
+
+        Tables that have a MAC at different ports, as while a machine moves, are both believed.
+        """
+        with_vlan = {(one.mac, one.bridge_port) for one in self.entries if one.vlan is not None}
         for one in self.entries:
-            if one.mac not in self.own_macs and (one.vlan is not None or one.mac not in with_vlan):
+            if one.mac not in self.own_macs and (one.vlan is not None or (one.mac, one.bridge_port) not in with_vlan):
                 yield one
 
 
