@@ -14,6 +14,7 @@ from luna_core.cli.power_options import Asking, bmc_command, confirm
 if TYPE_CHECKING:
     from luna_core.operations import Luna
     from luna_core.power.ask import Call, Replies
+    from luna_core.power.calls import Function
 
 # The event log or all sensors of a BMC take many requests.
 PATIENT = 30.0
@@ -129,13 +130,7 @@ def list_events(asking: Asking) -> int:
     """Show the system event log, oldest first."""
     from luna_core.power import calls
 
-    def lines(events: Any) -> list[str]:
-        shown = [f"{one['time']} {one['severity']} {one['sensor']}: {one['event']}" for one in events]
-        return shown or ["no events"]
-
-    return asking.show(
-        asking.ask(_call(calls.event_log, PATIENT)), "events", lines, lambda events: f"{len(events)} events"
-    )
+    return _show_rows(asking, calls.event_log, "events", "{time} {severity} {sensor}: {event}")
 
 
 @sel.command("clear")
@@ -153,13 +148,7 @@ def sensors(asking: Asking) -> int:
     """Show what the sensors read: temperatures, fans, voltages, power supplies."""
     from luna_core.power import calls
 
-    def lines(readings: Any) -> list[str]:
-        shown = [f"{one['name']} {one['value']} {one['units']} {one['health']}" for one in readings]
-        return shown or ["no sensors"]
-
-    return asking.show(
-        asking.ask(_call(calls.sensors, PATIENT)), "sensors", lines, lambda readings: f"{len(readings)} sensors"
-    )
+    return _show_rows(asking, calls.sensors, "sensors", "{name} {value} {units} {health}")
 
 
 @power.command()
@@ -177,7 +166,17 @@ def _word(value: Any) -> list[str]:
     return [str(value)]
 
 
-def _call(function: Any, patience: float = 6.0) -> "Call":
+def _show_rows(asking: Asking, function: "Function", title: str, line: str) -> int:
+    """Ask for rows; `line` is what one looks like as text."""
+    return asking.show(
+        asking.ask(_call(function, PATIENT)),
+        title,
+        lambda rows: [line.format(**row) for row in rows] or [f"no {title}"],
+        lambda rows: f"{len(rows)} {title}",
+    )
+
+
+def _call(function: "Function", patience: float = 6.0) -> "Call":
     from luna_core.power.ask import Call
 
     return Call(function=function, patience=patience)
