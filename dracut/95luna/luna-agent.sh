@@ -174,6 +174,7 @@ until luna_network; do
     sleep 5
 done
 luna_sshd
+luna_seek_conflict
 luna_stay_known
 if getargbool 0 luna.service; then
     luna_log "service mode: nothing is installed; 'luna node change $LUNA_NODE --no-service' and 'reboot' here end it"

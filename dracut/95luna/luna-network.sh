@@ -80,6 +80,20 @@ luna_probe_mtu() {
     echo 1 > /proc/sys/net/ipv4/tcp_mtu_probing || :
 }
 
+# Tells if another machine has this node's address. It only tells: a router that answers for everybody (proxy ARP) must
+# not keep a cluster from booting.
+luna_seek_conflict() {
+    for luna_address in $(getargs luna.ip=); do
+        case $luna_address in dhcp | *:*) continue ;; esac
+        # shellcheck disable=SC2016 # this is for the other shell
+        LUNA_AGENT=1 sh -c '. "$LUNA_LIB"
+            luna-python -m luna_core.node.conflict "$1" "$2" > /run/luna/conflict && exit
+            [ -s /run/luna/conflict ] || exit
+            luna_log "$(cat /run/luna/conflict)"
+            luna_report network "done" "" /run/luna/conflict' sh "$LUNA_INTERFACE" "$luna_address" &
+    done
+}
+
 # Sets LUNA_INTERFACE, the interface that holds the node's address.
 luna_network() {
     LUNA_MAC=$(getarg luna.mac= | tr 'A-F' 'a-f')

@@ -15,6 +15,8 @@ from luna_core.model.power import PowerRecord
 from luna_core.operations import Luna
 from luna_core.types import PowerAction
 
+# luna-network.sh tells by it what is odd about the node's network.
+NETWORK_PHASE = "network"
 UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 DHCP_PORT = 67
 MOST_SHOWN = 10
@@ -29,7 +31,8 @@ def why(luna: Luna, name: str) -> str:
     odd = luna.read(lambda work: oddities(work, node, newest))
     switched = _switched(luna, node, newest)
     if newest is not None:
-        return "\n    ".join([explain(newest), *switched, *_around(luna, newest, lacking), *odd])
+        network = [one.log.strip() for one in newest.events if one.phase == NETWORK_PHASE and one.log]
+        return "\n    ".join([explain(newest), *switched, *_around(luna, newest, lacking), *network, *odd])
     others = [*switched, *(odd or _waiting(luna))]
     if lacking:
         return "\n    ".join([f"{name} has never booted, and could not:", *lacking, *others])

@@ -1,8 +1,10 @@
 """A tree → an image version: scan, cut, build and compress on all cores, publish in one step."""
 
+import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -81,7 +83,7 @@ def pack(
     for path in (source.tree, source.kernel, source.initramfs):
         if not path.exists():
             raise BadInput(f"image {source.image}: {path} does not exist.")
-    with locked(versions), unfinished(versions) as work:
+    with _full_disk_named(versions), locked(versions), unfinished(versions) as work:
         writer = VersionWriter(work, level, previous, load_version(previous) if previous else None)
         found, shards, private = _steady(source, writer, progress, shard_bytes, workers or len(os.sched_getaffinity(0)))
         progress(0, 0, "publishing")
@@ -99,6 +101,17 @@ def pack(
         left_out=tuple(found.left_out),
         private=tuple(shown(one.path) for one in found.private),
     )
+
+
+@contextmanager
+def _full_disk_named(versions: Path) -> Iterator[None]:
+    """What else is written there may take the room that there was when the pack began."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise LunaError(f"{versions}: {error.strerror}. Nothing was packed; the versions that there are stay.") from error
 
 
 def _steady(

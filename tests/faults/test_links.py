@@ -1,10 +1,17 @@
-"""Links that are slow, or that drop what is large."""
+"""Links that are slow or that drop what is large, and an address that two machines have."""
 
+import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from luna_core.errors import CommandFailed
+from luna_core.run import run
 from luna_core.testing.delivery import Delivery
+from luna_core.testing.switch import Switch
 
 Deliver = Callable[..., Delivery]
 
@@ -26,3 +33,16 @@ def test_frames_that_are_too_large_for_the_path_cost_seconds(deliver: Deliver, t
     version = delivery.pack(tree)
     delivery.are_whole({machine: delivery.fetch(machine, version) for machine in (1, 2)}, tree)
     assert "failed: " not in delivery.console(1) + delivery.console(2)
+
+
+def test_a_node_learns_who_else_has_its_address() -> None:
+    with Switch(2) as switch:
+        own, other = switch.address(1), switch.namespace(2)
+        probe = [*switch.inside(1), sys.executable, "-m", "luna_core.node.conflict", "eth0", f"{own}/16"]
+        assert run(probe) == ""
+        run(["ip", "-n", other, "address", "add", f"{own}/16", "dev", "eth0"])
+        (link,) = json.loads(run(["ip", "-n", other, "-json", "link", "show", "eth0"]))
+        with pytest.raises(
+            CommandFailed, match=f"{own} is used by another machine too, whose MAC is {link['address']}"
+        ):
+            run(probe)

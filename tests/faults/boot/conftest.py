@@ -197,13 +197,15 @@ def prepare_node(directory: Path) -> None:
         "/dev/pts": f"{directory}/terminals",
         "/sysroot": f"{directory}/root",
     }
-    for name in ("agent", "lib"):
+    for name in ("agent", "lib", "network"):
         text = (SOURCES / f"dracut/95luna/luna-{name}.sh").read_text()
         for old, new in moves.items():
             text = text.replace(old, new)
         (directory / f"lib/luna-{name}.sh").write_text(text)
-    for name in ("network", "rescue"):
-        (directory / f"lib/luna-{name}.sh").touch()
+    with (directory / "lib/luna-network.sh").open("a") as network:
+        network.write("luna_network() { LUNA_INTERFACE=lo; }\n")
+    # Nobody logs in.
+    (directory / "lib/luna-rescue.sh").touch()
     given = {"run": f"{directory}/run", "console": f"{directory}/console"}
     given["moves"] = "; ".join(f"s,{old},{new},g" for old, new in moves.items())
     for name, text in _WRAPPERS.items():

@@ -21,11 +21,6 @@ usable_root() {
     [ -d "$1/etc" ]
 }
 
-# In place of luna-network.sh and luna-rescue.sh: the network is there, and nobody logs in.
-luna_network() {
-    LUNA_INTERFACE=lo LUNA_MAC=$(getarg luna.mac=)
-}
-
 luna_sshd() { :; }
 
 luna_console_shell() { :; }
