@@ -96,7 +96,8 @@ def rhel_tree(repository: Repository, tmp_path_factory: pytest.TempPathFactory) 
         },
     )
     distro = Rhel()
-    distro.build(wanted, tree, [*distro.boot_packages(wanted), "@core", "iputils", "nodejs", "kernel-rt-core"], print)
+    further = ("@core", "iputils", "nodejs", "kernel-rt-core", "kernel-debug-core")
+    distro.build(wanted, tree, [*distro.boot_packages(wanted), *further], print)
     return tree
 
 

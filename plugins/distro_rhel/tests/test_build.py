@@ -90,7 +90,8 @@ def test_kernels_are_those_of_packages_the_newest_first(rhel_tree: Path, tmp_pat
     (tree / "usr/lib/modules/6.99.0-nobody-s").mkdir()
     (tree / "boot/vmlinuz-6.99.0-nobody-s").touch()
     found = [(kernel.release, str(kernel.path)) for kernel in Rhel().kernels(tree)]
-    releases = ("5.14.0-427.13.1.el9.x86_64+rt", "5.14.0-427.el9.x86_64")
+    normal = "5.14.0-427.el9.x86_64"
+    releases = ("5.14.0-427.13.1.el9.x86_64+rt", normal, f"{normal}+debug")
     assert found == [(release, f"/usr/lib/modules/{release}/vmlinuz") for release in releases]
 
 

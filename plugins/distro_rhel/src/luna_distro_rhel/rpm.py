@@ -42,7 +42,8 @@ def kernels(root: Path) -> list[Kernel]:
         match = _KERNEL.fullmatch(name)
         if match and (path := _present(root, release := match[1] or match[2])):
             found[release] = (f"{0 if epoch == '(none)' else epoch}:{version}", path)
-    ordered = sorted(found.items(), key=lambda one: (version_order(one[1][0]), one[0]), reverse=True)
+    # Of one version's kernels, those for debugging and the like have a name after a plus sign.
+    ordered = sorted(found.items(), key=lambda one: (version_order(one[1][0]), "+" not in one[0]), reverse=True)
     return [Kernel(release=release, path=path) for release, (_, path) in ordered]
 
 
