@@ -111,7 +111,7 @@ def _full_disk_named(versions: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise LunaError(f"{versions}: {error.strerror}. Nothing was packed; the versions that there are stay.") from error
+        raise LunaError(f"{versions}: {error.strerror}. Nothing was packed; what was there stays.") from error
 
 
 def _steady(
