@@ -1,6 +1,6 @@
 """How long kernel and initramfs take to reach N nodes: from the controller to all at once, in waves, and by relays.
 
-    python benchmarks/relays.py [--nodes 8,32,64] [--megabytes 2.25] [--mbit 50] [--kernel-s 15] [--install-s 40]
+    python benchmarks/relays.py [--nodes 8,32,64] [--megabytes 2.25] [--mbit 50] [--wave 16]
 
 Run it as root on a machine that does nothing else; it takes about two unicasts for each number of nodes. Nodes are
 threads that talk as iPXE does, each in a network namespace on a switch, every link of the same rate; lweb and the file
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS), help="which ways (unicast,waves,relays)")
     parser.add_argument("--megabytes", type=float, default=2.25, help="kernel and initramfs together (2.25)")
     parser.add_argument("--mbit", type=float, default=50, help="rate of every link (50)")
+    parser.add_argument("--wave", default="16", help="how many load from the controller at once, unless unicast (16)")
     parser.add_argument("--kernel-s", type=float, default=15, help="from the last byte to the initramfs's network (15)")
     parser.add_argument("--install-s", type=float, default=40, help="from there to the end of the installer (40)")
     given = parser.parse_args()
@@ -97,7 +98,8 @@ def main() -> None:
         for count in (int(word) for word in given.nodes.split(",")):
             for way in given.ways.split(","):
                 size_bytes = int(given.megabytes * 1e6)
-                nodes, sent_bytes = measure(count, WAYS[way], size_bytes, given.mbit, times)
+                settings = {"boot.wave": given.wave, **WAYS[way]}
+                nodes, sent_bytes = measure(count, settings, size_bytes, given.mbit, times)
                 loaded = sorted(one.loaded_s for one in nodes)
                 print(
                     f"{count:5}  {way:7}  {loaded[0]:7.1f}  {statistics.median(loaded):8.1f}  {loaded[-1]:6.1f}  "

@@ -18,7 +18,8 @@ FIRST_COPIES = 4
 # A node that was switched off while it loaded keeps its place for so long, and one that waits is let in after so long.
 HOLD_S = 120.0
 LONGEST_S = 600.0
-_SILENT_S = 60.0
+# One that waits and was not heard of for so long has gone.
+SILENT_S = 60.0
 _SWEEP_S = 1.0
 # Who is among the first so many times the places may take one that is free.
 _NEAR = 2
@@ -174,4 +175,4 @@ class Waves:
             return
         self._swept_s = now_s
         self._loading = {node: one for node, one in self._loading.items() if now_s - one.since_s < HOLD_S}
-        self._waiting = {node: one for node, one in self._waiting.items() if now_s - one.seen_s < _SILENT_S}
+        self._waiting = {node: one for node, one in self._waiting.items() if now_s - one.seen_s < SILENT_S}

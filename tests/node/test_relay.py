@@ -108,8 +108,8 @@ def test_the_program_fetches_what_it_is_told_and_says_where_it_serves_that(versi
             command = [sys.executable, "-m", "luna_core.node.relay", url, tmp_path / "session"]
             with subprocess.Popen(command, env=search_path()) as program:
                 try:
-                    assert boot_server.asked.get(timeout=60) == {"port": "0", "token": "Bearer s3cret"}
-                    ready = boot_server.asked.get(timeout=60)
+                    assert boot_server.asked.get(timeout=300) == {"port": "0", "token": "Bearer s3cret"}
+                    ready = boot_server.asked.get(timeout=300)
                     assert ready["version"] == sha256
                     assert fetch([f"http://127.0.0.1:{ready['port']}/{sha256}/"], sha256) == files
                     assert Path(f"/proc/{program.pid}/oom_score_adj").read_text() == "1000\n"

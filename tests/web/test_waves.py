@@ -1,6 +1,7 @@
 """Nodes wait for their turn, and load from nodes that relay, over real HTTP."""
 
 import json
+import math
 import re
 from functools import partial
 from typing import Any
@@ -27,8 +28,10 @@ PORT = 7052
 
 
 @pytest.fixture
-def cluster(server: Any) -> Any:
-    """Three nodes behind this machine's address, of which one at a time may load."""
+def cluster(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Three nodes behind this machine's address, of which one at a time may load; however slow it is."""
+    for limit in ("waves.HOLD_S", "waves.SILENT_S", "waves.LONGEST_S", "relays.GOOD_S"):
+        monkeypatch.setattr(f"luna_core.boot.{limit}", math.inf)
     for name, mac in MACS.items():
         server.luna.change(partial(_prepare, name=name, mac=mac), "test")
     configure(server, "boot.wave", 1)
