@@ -2,8 +2,8 @@
 
     python benchmarks/storm.py [--nodes 512] [--ways torrent,relays,http] [--into DIRECTORY] [-- OPTION ...]
 
-Options after -- go to `luna lab storm`. What each said is kept in the directory as WAY.json with curves in WAY.svg, which
-benchmarks/storm_model.py puts beside its model.
+Options after -- go to `luna lab storm`. What each said is kept in the directory as WAY.json, which
+benchmarks/storm_model.py puts beside its model, with curves in WAY.svg.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def main() -> None:
 
 def storm(way: str, nodes: int, into: Path, options: list[str]) -> dict[str, Any]:
     """What `luna lab storm` said."""
-    command = [LUNA, "lab", "storm", "--nodes", str(nodes), *WAYS[way], "--svg", into / f"{way}.svg", "-o", "json"]
-    done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    words = ["lab", "storm", "--nodes", str(nodes), *WAYS[way], "--svg", str(into / f"{way}.svg"), "-o", "json"]
+    done = subprocess.run([LUNA, *words, *options], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     (into / f"{way}.json").write_text(done.stdout)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
