@@ -20,7 +20,7 @@ def main() -> None:
             {**environ, SESSION_NODE: lambda key, address: replace(facts.node(), name=address)}, start_response
         )
 
-    dispatcher = wsgi.PathInfoDispatcher({"/announce": application})
+    dispatcher = wsgi.PathInfoDispatcher({"/announce": application})  # type: ignore[no-untyped-call]
     wsgi.Server(("0.0.0.0", int(sys.argv[2])), dispatcher, numthreads=20, request_queue_size=1024).start()  # noqa: S104
 
 

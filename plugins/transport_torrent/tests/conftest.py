@@ -1,10 +1,10 @@
-import os
 import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,10 +42,10 @@ def tree(directory: Path) -> Path:
 
 @pytest.fixture
 def deliver(directory: Path, luna_plugins: Callable[..., Hooks]) -> Iterator[Callable[..., Delivery]]:
-    """Call it with the number of nodes and the links' rates to get a controller that is up."""
+    """Call it with the number of nodes and what else `Switch` takes to get a controller that is up."""
     with ExitStack() as stack:
 
-        def start(nodes: int, **rates: float) -> Delivery:
+        def start(nodes: int, **rates: Any) -> Delivery:
             switch = stack.enter_context(Switch(nodes, **rates))
             delivery = stack.enter_context(Delivery(directory, luna_plugins(*PLUGINS), switch))
             for port in (6881, 7051):
@@ -53,6 +53,3 @@ def deliver(directory: Path, luna_plugins: Callable[..., Hooks]) -> Iterator[Cal
             return delivery
 
         yield start
-        if os.environ.get("DBG"):
-            for f in sorted(directory.glob("nodes/*/console")):
-                print(f, f.read_text())

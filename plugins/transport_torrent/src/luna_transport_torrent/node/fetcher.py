@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from luna_transport_torrent.node.thread import ThreadPeer
 
 _TICK_S: Final = 0.2
+# While shards are being unpacked; the last of them ends the fetch.
+_SHORT_TICK_S: Final = 0.05
 # How often a complete shard may look damaged: its last bytes reach the disk a moment after libtorrent says so.
-_ATTEMPTS: Final = 40
+_ATTEMPTS: Final = 160
 
 
 class Fetcher(fetcher.Fetcher):
@@ -41,8 +43,9 @@ class Fetcher(fetcher.Fetcher):
         complete: dict[str, _Waiting] = {}
         # Another fetcher may bring some of them.
         while (shards := {one.name: one for one in self.delivery.missing()}) and not self.stopped.is_set():
+            tick_s = _SHORT_TICK_S if complete else _TICK_S
             with suppress(Empty):
-                for name in self._heed(self._process, self._process.events.get(timeout=_TICK_S)):
+                for name in self._heed(self._process, self._process.events.get(timeout=tick_s)):
                     if name in shards:
                         complete[name] = _Waiting(shards[name])
             for name in [name for name, one in complete.items() if self._is_unpacked(one)]:

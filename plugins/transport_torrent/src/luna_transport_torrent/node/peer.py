@@ -16,6 +16,8 @@ from threading import Event, Thread
 from luna_transport_torrent.node.session import Download, Request
 
 _TICK_S = 0.25
+# What comes last is what the node waits for.
+_LAST_TICK_S = 0.05
 _STAYING_TICK_S = 2.0
 
 
@@ -34,7 +36,7 @@ def main() -> int:
     except RuntimeError as error:
         _tell({"problem": str(error)})
         return 1
-    while not stopped.wait(_STAYING_TICK_S if staying.is_set() else _TICK_S):
+    while not stopped.wait(_STAYING_TICK_S if staying.is_set() else _LAST_TICK_S if download.ends else _TICK_S):
         problems = list(download.problems())
         if not staying.is_set():
             _tell({"complete": download.complete(), "traffic": asdict(download.traffic())})

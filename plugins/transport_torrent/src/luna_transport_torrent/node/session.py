@@ -9,6 +9,8 @@ import libtorrent
 from luna_transport_torrent.node.web_seed import HOME, OTHER, UNWANTED, WebSeed
 from luna_transport_torrent.profile import open_session
 
+_MOST = 0.95
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -39,7 +41,7 @@ class Traffic:
 
 
 class Download:
-    """Fetches while it exists, and serves others what it has."""
+    """Fetches while it exists, and serves others what it has; `ends` is so while little is missing."""
 
     def __init__(self, request: Request) -> None:
         parameters = libtorrent.load_torrent_file(request.torrent)
@@ -57,6 +59,7 @@ class Download:
         parameters.piece_priorities = priorities
         self._sizes = {number: layout.file_size(number) for number in self._names}
         self._server_bytes: dict[object, int] = {}
+        self.ends = False
         self._session = open_session(request.port, request.request_queue)
         self._handle = self._session.add_torrent(parameters)
         self._web_seed = WebSeed(request.web_seed, self._handle, layout, priorities)
@@ -77,6 +80,7 @@ class Download:
             if peer.ip[0] in self._request.controllers:
                 self._server_bytes[peer.ip, peer.local_endpoint()] = peer.total_download
         total = self._handle.status().total_payload_download
+        self.ends = bool(self._names) and total > _MOST * sum(self._sizes.values())
         server = min(sum(self._server_bytes.values()), total)
         self._web_seed.help_if_needed(total, wanted=bool(self._names))
         return Traffic(peer_bytes=total - server, server_bytes=server + self._web_seed.received_bytes, peers=len(peers))
