@@ -12,6 +12,7 @@ there until the node leaves the installer. The limit is both files through one l
 import argparse
 import ctypes
 import fcntl
+import math
 import os
 import platform
 import re
@@ -30,6 +31,7 @@ from pathlib import Path
 from threading import Barrier, Event, Thread
 from urllib.parse import urlencode, urlsplit
 
+from luna_core.boot.waves import FIRST_COPIES
 from luna_core.model import Cluster, Group, Network
 from luna_core.node.relay import relay
 from luna_core.operations import Luna, Work, connect
@@ -51,6 +53,7 @@ WAYS = {
 }
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 MOST_NEIGHBOURS = 16384
+MODELLED = (32, 128, 512, 4096)
 CLONE_NEWNET = 0x40000000
 SIOCGIFHWADDR = 0x8927
 WAIT_S = 60.0
@@ -90,6 +93,8 @@ def main() -> None:
     given = parser.parse_args()
     limit_s = given.megabytes * 8 / given.mbit
     print(f"{platform.node()}, {os.cpu_count()} cores; limit {limit_s:.2f} s a node; kernel {given.kernel_s:g} s")
+    model = [f"{count}: {model_s(count, int(given.wave), limit_s, given.kernel_s):.0f} s" for count in MODELLED]
+    print(f"the last with relays by the model: {', '.join(model)}; of unicast: N x limit")
     print(
         "nodes  way      first s  median s  last s  of N x limit  copies sent  from relays  fallbacks  load", flush=True
     )
@@ -108,6 +113,17 @@ def main() -> None:
                     f"{os.getloadavg()[0]:4.1f}",
                     flush=True,
                 )
+
+
+def model_s(count: int, wave: int, limit_s: float, kernel_s: float) -> float:
+    """When the last node has both files if only links and the kernel's start take time.
+
+    The first wave loads, its kernels start, and the first relays load beside the second wave. Half of what relays give
+    goes to further relays, so that with each load there are half as many more.
+    """
+    first_s = (2 * wave + FIRST_COPIES) * limit_s + kernel_s
+    left = count - first_s / limit_s
+    return first_s + limit_s * math.log(max(1.0, left / FIRST_COPIES), 1.5) if left > 0 else count * limit_s
 
 
 def measure(
