@@ -34,7 +34,7 @@ def test_without_a_tracker_from_the_start_the_file_server_serves_all(deliver: De
 
 
 def test_a_frozen_controller_is_waited_for(deliver: Deliver, tree: Path) -> None:
-    delivery = deliver(2, controller_mbit=8)
+    delivery = deliver(2, controller_mbit=5)
     clients = start(delivery, tree)
     delivery.freeze()
     for machine in clients:
@@ -44,7 +44,7 @@ def test_a_frozen_controller_is_waited_for(deliver: Deliver, tree: Path) -> None
 
 
 def test_when_everything_dies_another_controller_goes_on(deliver: Deliver, tree: Path) -> None:
-    delivery = deliver(2, controller_mbit=8)
+    delivery = deliver(2, controller_mbit=5)
     version = delivery.pack(tree)
     second = ["python3", "-m", "http.server", "7051", "--directory", str(delivery.directory / "public")]
     delivery.start("second controller", second, machine=2)
