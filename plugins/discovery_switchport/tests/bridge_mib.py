@@ -4,14 +4,17 @@ import bisect
 import json
 import subprocess
 import sys
+import time
+from functools import lru_cache
 from pathlib import Path
 
 BRIDGE = (1, 3, 6, 1, 2, 1, 17)
 Row = tuple[str, str]
 
 
-def rows() -> dict[tuple[int, ...], Row]:
-    """Every row of the tables, by its OID."""
+@lru_cache(maxsize=1)
+def rows(half_seconds: int) -> dict[tuple[int, ...], Row]:
+    """Every row of the tables, by its OID; a walk asks for each, and a process for each takes longer than it waits."""
     text = subprocess.run(["bridge", "-j", "fdb", "show", "br", "switch"], capture_output=True, check=True).stdout
     found: dict[tuple[int, ...], Row] = {}
     ports = {}
@@ -31,7 +34,7 @@ def rows() -> dict[tuple[int, ...], Row]:
 
 def answer(command: str, oid: tuple[int, ...]) -> str:
     """What snmpd wants to hear."""
-    table = rows()
+    table = rows(int(time.monotonic() * 2))
     if command == "getnext":
         names = sorted(table)
         place = bisect.bisect_right(names, oid)

@@ -103,7 +103,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def add_switch(
     luna: Run, tmp_path: Path, *options: str, name: str = "sw01", number: int = 1, community: str = "right"
 ) -> None:
-    common = ("--address", f"127.0.0.{number}", "--snmp-port", str(PORT))
+    common = ("--address", f"127.0.0.{number}", "--snmp-port", str(PORT), "--timeout-s", "30")
     done = luna("switch", "add", name, *common, "--community", "@-", *options, stdin=community)
     assert done.returncode == 0, done.stderr
 
