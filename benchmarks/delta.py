@@ -28,7 +28,7 @@ from luna_core.node.job import Endpoint, Job
 from luna_core.run import run
 
 CORES = len(os.sched_getaffinity(0))
-Choose = Callable[[Path, int], list[Path]]
+Choose = Callable[[Path, list[Path], int], list[Path]]
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -81,7 +81,7 @@ def measure(original: Path, scratch: Path, url: str, choose: Choose, share: floa
     old = packed(tree, scratch / "versions", None)
     boot(old, scratch / "root", work, url)
     shutil.rmtree(scratch / "root")
-    changed = choose(tree, int(len(files) * share))
+    changed = choose(tree, files, int(len(files) * share))
     change(changed, files)
     new = packed(tree, scratch / "versions", old.directory)
     Handler.shard_bytes = 0
@@ -96,22 +96,23 @@ def measure(original: Path, scratch: Path, url: str, choose: Choose, share: floa
     )
 
 
-def by_package(tree: Path, count: int) -> list[Path]:
+def by_package(tree: Path, files: list[Path], count: int) -> list[Path]:
     """The files of packages chosen by chance, but of none that has more than `count`."""
     lists = sorted((tree / "var/lib/dpkg/info").glob("*.list"))
     random.Random(1).shuffle(lists)  # noqa: S311 - the same files every time
+    known = set(files)
     chosen: dict[Path, None] = {}
     for one in lists:
-        paths = [tree / line.lstrip("/") for line in one.read_text().splitlines()]
-        own = [path for path in paths if path.is_file() and not path.is_symlink()]
+        # Packages may still say /bin where that is a link to /usr/bin.
+        paths = {(tree / line.lstrip("/")).resolve(): None for line in one.read_text().splitlines()}
+        own = [path for path in paths if path in known]
         if len(own) <= count:
             chosen.update(dict.fromkeys(own))
     return list(chosen)[:count]
 
 
-def anywhere(tree: Path, count: int) -> list[Path]:
+def anywhere(tree: Path, files: list[Path], count: int) -> list[Path]:
     """Files chosen by chance."""
-    files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
     return random.Random(1).sample(files, count)  # noqa: S311 - the same files every time
 
 
