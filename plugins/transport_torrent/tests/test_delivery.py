@@ -201,30 +201,6 @@ def test_shards_of_an_older_version_are_not_fetched_and_are_shared(deliver: Deli
     assert delivery.reports(2)[-1]["server_bytes"] == 0
 
 
-def test_shards_of_an_older_version_are_not_fetched_and_are_shared(deliver: Deliver, tree: Path) -> None:
-    delivery = deliver(2)
-    old = delivery.pack(tree)
-    assert delivery.fetch(1, old).wait() == 0, delivery.console(1)
-    delivery.stop_seeding(1)
-    (tree / "usr/lib/0/file0").write_bytes(os.urandom(100_000))
-    (tree / "usr/lib/1/file1").unlink()
-    new = delivery.pack(tree, previous=old.directory)
-    (delivery.home(1) / "root").rename(delivery.home(1) / "old-root")
-    all_are_done(delivery, [delivery.fetch(1, new)], tree)
-    report = delivery.reports(1)[-1]
-    assert report["percent"] == 100
-    assert report["peer_bytes"] + report["server_bytes"] < new.size_bytes / 2
-    delivery.kill("seeder")
-    published = delivery.directory / "public/images" / new.manifest_sha256
-    published.unlink()
-    published.mkdir()
-    (published / "manifest.json").write_bytes((new.directory / "manifest.json").read_bytes())
-    # Nobody else has any shard now.
-    assert delivery.fetch(2, new).wait() == 0, delivery.console(2)
-    assert not differences(tree, delivery.home(2) / "root")
-    assert delivery.reports(2)[-1]["server_bytes"] == 0
-
-
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
