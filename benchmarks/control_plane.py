@@ -23,23 +23,19 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from luna_core.model import Cluster, Group, Network
 from luna_core.node.job import derived_key
-from luna_core.operations import Luna, Work, connect
-from luna_core.operations.configure import set_setting
-from luna_core.operations.interfaces import set_interface
-from luna_core.operations.nodes import add_nodes
-from luna_core.operations.objects import add
+from luna_core.operations import connect
 from luna_core.settings import MachineSettings
+from luna_core.testing.cluster import add_members, make_cluster
 from luna_core.testing.image import Sizes, offer_random_image
 from luna_transport_torrent import bencode
 
-CONTROLLER = "127.99.255.254"
-NETWORK = "127.99.0.0/16"
+CONTROLLER_INTERFACE = IPv4Interface("127.99.255.254/16")
+CONTROLLER = str(CONTROLLER_INTERFACE.ip)
 LUNA = Path(sys.executable).with_name("luna")
 SLOW_BYTES_S = 100_000
 WAIT_S = 60.0
@@ -136,9 +132,12 @@ def controller(scratch: Path, nodes: int) -> Iterator[tuple[Place, list[Client]]
     ports = {name: _free_port() for name in ("http.port", "http.files_port", "torrent.port")}
     try:
         with connect(settings, who="benchmark") as luna:
-            luna.change(lambda work: _cluster(work, luna, ports, directory), "a cluster")
+            # A burst is of nodes that all get their boot scripts.
+            own = {"boot.wave": "0", "dhcp.server": "none", "dns.server": "none"}
+            numbers = {name: str(port) for name, port in ports.items()}
+            make_cluster(luna, CONTROLLER_INTERFACE, {**numbers, **own, "tftp.directory": str(directory / "tftp")})
             packed = offer_random_image(luna, "compute", directory, Sizes(initramfs_bytes=50 << 20))
-            luna.change(lambda work: _nodes(work, clients), "nodes")
+            add_members(luna, "compute", {one.name: one.mac for one in clients})
         torrent = bencode.decode(
             (settings.public_directory / f"torrents/{packed.manifest_sha256}.torrent").read_bytes()
         )
@@ -155,21 +154,6 @@ def controller(scratch: Path, nodes: int) -> Iterator[tuple[Place, list[Client]]
             yield place, clients
     finally:
         shutil.rmtree(directory)
-
-
-def _cluster(work: Work, luna: Luna, ports: dict[str, int], directory: Path) -> None:
-    add(work, Cluster, "cluster", {"frontend_addresses": [CONTROLLER]})
-    add(work, Network, "cluster", {"subnets": [{"network": NETWORK}]})
-    given = {**ports, "dhcp.server": "none", "dns.server": "none", "tftp.directory": str(directory / "tftp")}
-    given["boot.wave"] = "0"  # a burst is of nodes that all get their boot scripts
-    for name, value in given.items():
-        set_setting(work, luna.declared_settings(), name, str(value))
-
-
-def _nodes(work: Work, clients: Sequence[Client]) -> None:
-    add(work, Group, "compute", {"osimage": "compute"})
-    set_interface(work, Group, "compute", "BOOTIF", {"networks": ["cluster"]}, new=True)
-    add_nodes(work, [one.name for one in clients], {"group": "compute"}, macs=[one.mac for one in clients])
 
 
 def _client(number: int) -> Client:

@@ -17,6 +17,7 @@ from luna_lab.storm_node import STEPS
 from luna_lab.storm_report import when
 
 LUNA = Path(sys.executable).parent / "luna"
+NAME = "test-storm"
 NODES = 8
 SMALL = ("--nodes", str(NODES), "--mbit", "50", "--controller-mbit", "50", "--image-kb", "500")
 WAIT_S = 300.0
@@ -24,7 +25,7 @@ WAIT_S = 300.0
 
 def test_every_node_has_every_step_and_nothing_of_it_stays(tmp_path: Path) -> None:
     picture = tmp_path / "curves.svg"
-    how = ("--racks", "2", "--relays", "--wave", "2", "--svg", str(picture), "-o", "json")
+    how = ("--racks", "2", "--relays", "--wave", "2", "--name", NAME, "--svg", str(picture), "-o", "json")
     told = json.loads(run([LUNA, "lab", "storm", *SMALL, *how], timeout_s=WAIT_S))
     assert told["failed"] == {}
     assert {row["step"]: row["nodes"] for row in told["steps"]} == dict.fromkeys(STEPS, NODES)
@@ -32,7 +33,8 @@ def test_every_node_has_every_step_and_nothing_of_it_stays(tmp_path: Path) -> No
     assert told["image_bytes_from_peers"] + told["image_bytes_from_controller"] >= NODES * told["image_bytes"]
     assert told["image_bytes_from_peers"] > 0
     assert picture.read_text().count("<polyline") == len(STEPS)
-    assert not [one.name for one in state.labs() if one.name.startswith("storm-")]
+    assert NAME not in {one.name for one in state.labs()}
+    assert NAME not in run(["ip", "netns", "list"])
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -32,7 +31,7 @@ from luna_lab.storm_network import (
 MOST_NODES = 4096
 _NODES_OF_A_WORKER = 64
 _WATCH_S = 0.5
-_SHOWN_TROUBLES = 20
+_SHOW_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +115,8 @@ class Storm:
             return self._storm()
 
     def _start_workers(self, modules: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(modules), *_own_path()])}
+        path = os.pathsep.join([str(modules), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "PYTHONPATH": path}
         for first in range(0, self.plan.nodes, _NODES_OF_A_WORKER):
             numbers = self._numbers[first : first + _NODES_OF_A_WORKER]
             self._workers.append(self._worker(list(numbers), environment))
@@ -163,14 +163,15 @@ class Storm:
         begin_s = time.monotonic()
         for worker in self._workers:
             _write(worker, "go")
-        with self._progress(result, begin_s) as show:
-            while result.finished() + len(result.failed) < self.plan.nodes:
-                try:
-                    _count(result, self._events.get(timeout=_WATCH_S), begin_s)
-                except Empty:
-                    if time.monotonic() - begin_s > self.plan.timeout_s:
-                        break
-                show()
+        shown_s = 0.0
+        while result.finished() + len(result.failed) < self.plan.nodes:
+            with suppress(Empty):
+                _count(result, self._events.get(timeout=_WATCH_S), begin_s)
+            if (now_s := time.monotonic() - begin_s) > self.plan.timeout_s:
+                break
+            if now_s - shown_s >= _SHOW_EVERY_S:
+                shown_s = now_s
+                self._show(result, now_s)
         result.took_s = time.monotonic() - begin_s
         result.controller_bytes = sent_bytes(namespace) - before[0]
         result.uplink_bytes = self._uplink_bytes() - before[1]
@@ -182,18 +183,9 @@ class Storm:
         """What has come into the racks from outside of them."""
         return sum(sent_bytes(self._state.namespace, f"down{rack}") for rack in range(self.plan.racks))
 
-    @contextmanager
-    def _progress(self, result: StormResult, begin_s: float) -> Iterator[Callable[[], None]]:
-        said = deque([0.0], maxlen=1)
-
-        def show() -> None:
-            now_s = time.monotonic() - begin_s
-            if now_s - said[0] >= 10:
-                said.append(now_s)
-                counts = ", ".join(f"{len(nodes)} {step}" for step, nodes in result.steps.items())
-                self._told(f"{now_s:6.0f} s: {counts}")
-
-        yield show
+    def _show(self, result: StormResult, now_s: float) -> None:
+        counts = ", ".join(f"{len(nodes)} {step}" for step, nodes in result.steps.items())
+        self._told(f"{now_s:6.0f} s: {counts}")
 
 
 def _count(result: StormResult, event: dict[str, Any], begin_s: float) -> None:
@@ -213,7 +205,3 @@ def _write(worker: "subprocess.Popen[bytes]", line: str) -> None:
     assert worker.stdin  # noqa: S101 - tells the type checker what PIPE means
     worker.stdin.write(f"{line}\n".encode())
     worker.stdin.flush()
-
-
-def _own_path() -> list[str]:
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]

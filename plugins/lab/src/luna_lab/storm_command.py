@@ -29,6 +29,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--timeout", "timeout_s", default=3600.0, show_default=True, help="Give up after so many seconds."
         ),
+        click.option("--name", help="What to call the lab; by default storm- and this process's number."),
         click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw it as curves too."),
         click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True),
     ]
