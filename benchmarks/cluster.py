@@ -5,6 +5,7 @@ import platform
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -59,11 +60,12 @@ def machine() -> str:
 
 
 def need(*programs: str) -> None:
-    """Raise SystemExit unless this is root and the programs are there."""
+    """Raise SystemExit unless this is root and the programs are there; SIGTERM then leaves nothing behind either."""
     if os.geteuid():
         raise SystemExit("This benchmark makes network namespaces: run it as root.")
     if missing := [program for program in programs if shutil.which(program) is None]:
         raise SystemExit(f"Not found: {', '.join(missing)}; packaging/apt-packages.txt says what they belong to.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 @contextmanager
