@@ -13,7 +13,7 @@ from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
 from luna_core.model import Node, OsImage
 from luna_core.node.manifest import MANIFEST_NAME, Manifest
-from luna_core.operations.images.facts import find_version, no_squashfs
+from luna_core.operations.images.facts import find_version, no_squashfs, versions_of
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 
@@ -58,11 +58,18 @@ class Offers:
 
 
 def boot_facts(
-    work: Work, settings: Mapping[str, types.SettingValue], node: Node, versions: Path, view: View | None = None
+    work: Work,
+    settings: Mapping[str, types.SettingValue],
+    node: Node,
+    versions: Path,
+    *,
+    view: View | None = None,
+    booted: str = "",
 ) -> BootFacts:
     """The facts for a node; raises BadInput that says which of them is missing and how to give it.
 
-    Who asks for many nodes gives the `view` of this transaction.
+    Who asks for many nodes gives the `view` of this transaction. A node that runs the kernel of the version with the
+    manifest `booted` gets one whose modules fit: that one, if the version in force has another kernel by now.
     """
     resolver = view.resolver(work) if view else Resolver(work, settings)
     lineage = resolver.lineage(node)
@@ -74,8 +81,12 @@ def boot_facts(
     version = find_version(work, image, number)
     if version is None:
         raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
-    directory = versions / version.manifest_sha256
-    manifest = _manifest(directory)
+    manifest = _manifest(versions / version.manifest_sha256)
+    older = next((one for one in versions_of(work, image) if one.manifest_sha256 == booted), None) if booted else None
+    if older and older != version:
+        running = _manifest(versions / booted)
+        if running.kernel_release != manifest.kernel_release:
+            version, manifest = older, running
     profile = {field: lineage.say(field, node).value for field in PROFILE}
     if profile["root"] == "overlay" and not manifest.squashfs:
         raise BadInput(f"node {node.name}: root: overlay was given, but {no_squashfs(image.name, version.number)}")
@@ -84,7 +95,7 @@ def boot_facts(
     return BootFacts(
         node=resolved,
         image=resolver.image(image),
-        version=resolver.image_version(version, directory),
+        version=resolver.image_version(version, versions / version.manifest_sha256),
         manifest=manifest,
         profile=profile,
         index=siblings[node.id],

@@ -15,7 +15,7 @@ from luna_core.boot.identify import BOOT_INTERFACE, Verdict
 from luna_core.boot.relays import ASK_S, IDLE_S, RENEW_S, Relay, Relays, relay_url
 from luna_core.boot.rescue import rescue_facts, rescue_script
 from luna_core.boot.system import own_system
-from luna_core.boot.view import Views
+from luna_core.boot.view import View, Views
 from luna_core.boot.waves import CONTROLLER, Load, Wait, Waves
 from luna_core.errors import BadInput
 from luna_core.image.versions import private_file
@@ -74,13 +74,13 @@ class BootService:
     def install_script(self, node: str, token: str, address: str, url: str) -> str:
         """The install script of a live session's node; raises Refused."""
         session = self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
-        facts = self._facts(session.node)
+        facts = self._facts(session.node, session.manifest_sha256)
         offers = ask_plugins(self.hooks, facts)
         script = scripts.install_script(url, facts, offers, *own_system(facts, self.luna.settings))
         event = BootEvent(time=sessions.now(), phase="script", status="done")
 
         def keep(work: Work) -> None:
-            # A version that came in force since the boot began is what this script installs.
+            # It may be one that came in force since the boot began.
             current = work.by_id(BootSession, session.id).changed(**_version(facts))
             sessions.record_event(work, current, event)
 
@@ -211,10 +211,12 @@ class BootService:
         own = [str(one.address.ip) for one in interface.addresses if one.address.version == family] if interface else []
         return own[0] if own and facts.profile["boot_address"] != "dhcp" else machine.address
 
-    def _facts(self, node_id: str) -> BootFacts:
-        return self._views.read(
-            lambda work, view: boot_facts(work, view.settings, work.by_id(Node, node_id), self.versions, view)
-        )
+    def _facts(self, node_id: str, booted: str = "") -> BootFacts:
+        def operation(work: Work, view: View) -> BootFacts:
+            node = work.by_id(Node, node_id)
+            return boot_facts(work, view.settings, node, self.versions, view=view, booted=booted)
+
+        return self._views.read(operation)
 
     def _settings(self) -> Mapping[str, SettingValue]:
         return self._views.settings()

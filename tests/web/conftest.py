@@ -1,7 +1,7 @@
 """A boot server on a real socket, with a cluster whose image is packed and offered over HTTP."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
@@ -131,21 +131,33 @@ def _make_cluster(work: Work) -> None:
     add_nodes(work, ["node002", "node003"], {"group": "compute"})
 
 
-def _make_version(work: Work, state: Path) -> None:
+@pytest.fixture
+def pack_again(luna: Luna) -> Callable[[str], str]:
+    """Packs a second version with a kernel of this release; gives its manifest's SHA-256."""
+
+    def again(release: str) -> str:
+        state = luna.settings.state_directory
+        return luna.change(lambda work: _make_version(work, state, number=2, release=release), "pack")
+
+    return again
+
+
+def _make_version(work: Work, state: Path, *, number: int = 1, release: str = "6.1.0") -> str:
     tree = state / "tree"
-    (tree / "etc").mkdir(parents=True)
-    (tree / "etc/os-release").write_text("ID=fake\n")
+    (tree / "etc").mkdir(parents=True, exist_ok=True)
+    (tree / "etc/os-release").write_text(f"ID=fake\nVERSION_ID={number}\n")
     for name in ("kernel", "initramfs"):
-        (state / name).write_bytes(name.encode())
+        (state / name).write_bytes(f"{name} {release}".encode())
     source = Source(
         image="compute",
         tree=tree,
         distro="fake",
-        kernel_release="6.1.0",
+        kernel_release=release,
         kernel=state / "kernel",
         initramfs=state / "initramfs",
     )
     packed = pack(source, state / "images")
-    image = change(work, OsImage, "compute", {"latest": 1})
-    fields = {"osimage": image.name, "number": 1, "manifest_sha256": packed.manifest_sha256, "size_bytes": 1}
-    add(work, ImageVersion, "compute-1", fields)
+    image = change(work, OsImage, "compute", {"latest": number})
+    fields = {"osimage": image.name, "number": number, "manifest_sha256": packed.manifest_sha256, "size_bytes": 1}
+    add(work, ImageVersion, f"compute-{number}", fields)
+    return packed.manifest_sha256

@@ -169,6 +169,20 @@ def test_the_install_script_is_posix_shell_that_shellcheck_accepts(server: Any, 
     assert session(server).manifest_sha256 in script
 
 
+def test_a_version_that_fits_the_kernel_that_runs_is_installed(server: Any, token: str, pack_again: Any) -> None:
+    """Modules of a kernel that is not the booted one would not load."""
+    booted = session(server).manifest_sha256
+    assert booted != pack_again("6.2.0")
+    assert booted in get(f"{server.url}/boot/install", token, node="node001")[1]
+    assert session(server).manifest_sha256 == booted
+
+
+def test_a_version_that_came_in_force_meanwhile_is_installed(server: Any, token: str, pack_again: Any) -> None:
+    newest = pack_again("6.1.0")
+    assert newest in get(f"{server.url}/boot/install", token, node="node001")[1]
+    assert session(server).manifest_sha256 == newest
+
+
 def test_reports_become_the_trace_and_the_outcome(server: Any, token: str) -> None:
     for status in ("started", "done"):
         form = {"node": "node001", "phase": "finish", "status": status, "uptime_s": "1.5"}
