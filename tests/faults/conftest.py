@@ -1,56 +1,31 @@
 """A controller with all that serves images, and nodes to fetch them, each in a network namespace of its own."""
 
-import random
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from luna_core.hooks import Hooks
+from luna_core.testing.deliveries import TRANSPORTS, deliveries, open_directory, random_tree
 from luna_core.testing.delivery import Delivery
-from luna_core.testing.switch import Switch
-
-PLUGINS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
 
 
 @pytest.fixture
 def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """luna's state; servers that gave up root must get there, which pytest's own tmp_path forbids."""
-    path = Path(tempfile.mkdtemp(prefix="luna-faults-"))
-    path.chmod(0o755)
-    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
-    yield path
-    shutil.rmtree(path)
+    """luna's state."""
+    with open_directory() as path:
+        monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
+        yield path
 
 
 @pytest.fixture
 def tree(directory: Path) -> Path:
-    """6 MB that can't be compressed, in files of many sizes."""
-    tree = directory / "tree"
-    chance = random.Random(1)  # noqa: S311 - the same tree every time
-    for number in range(30):
-        file = tree / f"usr/lib/{number % 7}/file{number}"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(chance.randbytes(chance.choice([0, 10, 50_000, 200_000, 500_000])))
-    (tree / "usr/lib/large").write_bytes(chance.randbytes(2_000_000))
-    (tree / "bin").symlink_to("usr/bin")
-    (tree / "usr/lib/another-name").hardlink_to(tree / "usr/lib/large")
-    return tree
+    """6 MB."""
+    return random_tree(directory / "tree", 30)
 
 
 @pytest.fixture
 def deliver(directory: Path, luna_plugins: Callable[..., Hooks]) -> Iterator[Callable[..., Delivery]]:
     """Call it with the number of nodes and the links' rates to get a controller that is up."""
-    with ExitStack() as stack:
-
-        def start(nodes: int, **rates: float) -> Delivery:
-            switch = stack.enter_context(Switch(nodes, **rates))
-            delivery = stack.enter_context(Delivery(directory, luna_plugins(*PLUGINS), switch))
-            for port in (6881, 7051):
-                delivery.wait_for_port(port)
-            return delivery
-
+    with deliveries(directory, luna_plugins(*TRANSPORTS)) as start:
         yield start

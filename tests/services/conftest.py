@@ -1,8 +1,6 @@
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from luna_core.testing.deliveries import open_directory
 from luna_core.types import Cluster, Host, Network, NetworkPlan, Service, SettingValue, Subnet
 
 T = TypeVar("T")
@@ -22,11 +21,9 @@ RESERVED_MAC = "52:54:00:00:00:01"
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Where generated files go; daemons that gave up root must get there, which pytest's own tmp_path forbids."""
-    path = Path(tempfile.mkdtemp(prefix="luna-services-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    """Where generated files go."""
+    with open_directory() as path:
+        yield path
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import pytest
 
 from luna_core.run import run
 from luna_core.testing import facts
-from luna_core.types import Image, Interface, InterfaceAddress, Network, Node, NodeFile
+from luna_core.testing.network_config import address, network, node_with, write_files
+from luna_core.types import Image, Interface, Node, NodeFile
 from luna_distro_debian import build
 from luna_distro_debian.driver import Debian
 
@@ -117,40 +117,16 @@ def _download(directory: Path, alternatives: Sequence[str]) -> None:
     archive.unlink()
 
 
-def network(name: str, *, vlan: int | None = None, mtu: int | None = None, servers: Sequence[str] = ()) -> Network:
-    nameservers = tuple(ip_address(one) for one in servers)
-    return Network(name=name, domain=f"{name}.test", vlan=vlan, mtu=mtu, nameservers=nameservers)
-
-
-def address(text: str, gateway: str | None = None, of: Network | None = None) -> InterfaceAddress:
-    return InterfaceAddress(
-        network=of or network("cluster", servers=("10.141.255.254",)),
-        address=ip_interface(text),
-        gateway=ip_address(gateway) if gateway else None,
-    )
-
-
 @pytest.fixture
 def node() -> Callable[..., Node]:
-    """A node with these interfaces, and a BMC that is nobody's business."""
-    bmc = Interface(name="BMC", type="bmc", addresses=(address("10.148.0.1/16", "10.148.255.254", network("ipmi")),))
-    return lambda *interfaces: replace(facts.node(), interfaces=(bmc, *interfaces))
+    """A node with these interfaces."""
+    return node_with
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[Sequence[NodeFile]], Path]:
     """Writes files below a new root."""
-
-    def into(files: Sequence[NodeFile]) -> Path:
-        root = tmp_path / "root"
-        for file in files:
-            path = root / file.path.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.content)
-            path.chmod(file.mode)
-        return root
-
-    return into
+    return lambda files: write_files(tmp_path / "root", files)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Both file servers answer a client that nobody here wrote (curl) alike."""
 
 import os
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from luna_core.hooks import Hooks
 from luna_core.run import run
 from luna_core.testing import facts
+from luna_core.testing.deliveries import open_directory
 from luna_core.types import ImageVersion
 
 URL = "http://127.0.0.1:7953"
@@ -21,13 +20,11 @@ CONTENT = bytes(range(256)) * 4000
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """luna's state, which the servers can read after they gave up root, unlike pytest's own tmp_path."""
-    path = Path(tempfile.mkdtemp(prefix="luna-http-"))
-    path.chmod(0o755)
-    (path / "secret").write_text("secret")
-    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
-    yield path
-    shutil.rmtree(path)
+    """luna's state."""
+    with open_directory() as path:
+        (path / "secret").write_text("secret")
+        monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
+        yield path
 
 
 @pytest.fixture(params=["nginx", "builtin"])
