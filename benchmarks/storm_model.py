@@ -17,7 +17,7 @@ from luna_lab.storm_report import curves
 
 # TCP and Ethernet framing; the seeder's copies at eight nodes and more; piece times that a swarm needs for each
 # doubling of its nodes; what of a node's pieces comes from outside of its rack with and without preference
-# (docs/explanation/transports.md and lab-notes of the swarm).
+# (docs/explanation/transports.md).
 FRAMING = 1.045
 COPIES = 1.15
 PIECE_TIMES = 1.5
