@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 from luna_core.errors import LunaError
-from luna_core.model import OsImage
+from luna_core.model import Node, OsImage, OtherDev, Switch
 from luna_core.model.boot import UnknownMachine
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.session import Luna
+from luna_core.operations.work import Work
 from luna_core.plugins import explain
+from luna_core.services.neighbour_table import too_small
 from luna_core.services.status import read_status
 from luna_core.services.user import AS_ROOT, complaints
-from luna_core.types import CheckResult, Cluster
+from luna_core.types import CheckResult, Cluster, IPAddress
 
 _LOG = "The log of luna serve tells more; 'luna serve --status' shows each service."
 
@@ -32,7 +34,8 @@ class Finding:
 
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first."""
-    return [*_store(luna), *_services(luna), *_user(luna), *_plugins(luna), *_machines(luna), *_checks(luna)]
+    own = [*_store(luna), *_services(luna), *_user(luna), *_neighbours(luna), *_plugins(luna), *_machines(luna)]
+    return [*own, *_checks(luna)]
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -63,6 +66,23 @@ def _user(luna: Luna) -> Iterator[Finding]:
     trees = luna.read(lambda work: {image.name: Path(image.path) for image in work.all(OsImage)})
     for complaint in complaints(luna.settings, trees):
         yield Finding(check="services' user", status="failed", message=complaint, remedy="docs/how-to/install.md")
+
+
+def _neighbours(luna: Luna) -> Iterator[Finding]:
+    for message in too_small(luna.read(lambda work: list(_addresses(work)))):
+        yield Finding(
+            check="neighbour table",
+            status="warning",
+            message=f"{message} Those that are in networks of this machine may not all reach it at once.",
+            remedy="Set gc_thresh1, 2 and 3 to one, two and four times the addresses in /etc/sysctl.d.",
+        )
+
+
+def _addresses(work: Work) -> Iterator[IPAddress]:
+    for node in work.all(Node):
+        yield from (one.address for one in node.addresses)
+    for device in (*work.all(Switch), *work.all(OtherDev)):
+        yield from (one.address for one in device.addresses)
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:

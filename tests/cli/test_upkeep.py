@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from luna_core.services import neighbour_table
 from luna_core.services.status import alone
 from luna_core.services.user import AS_ROOT
 
@@ -62,6 +63,25 @@ def test_doctor_tells_what_failed_and_exits_with_1(site: Luna) -> None:
     assert "ok" in rows["site: fine"]
     assert "no power" in rows["site: power"]
     assert "Traceback" not in done.err
+
+
+def test_doctor_warns_of_a_table_of_neighbours_that_is_too_small(
+    cluster: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "neigh/default/gc_thresh3"
+    limit.parent.mkdir(parents=True)
+    monkeypatch.setattr(neighbour_table, "LIMITS", {4: limit})
+    addresses = sum(
+        len(each) for one in cluster("node", "list", "-o", "json").json for each in one["addresses"].values()
+    )
+    assert addresses > 1
+
+    def warned() -> bool:
+        return "neighbour table" in cluster("doctor").out
+
+    for number, is_too_small in ((addresses, True), (10 * addresses, False)):
+        limit.write_text(f"{number}\n")
+        assert warned() is is_too_small
 
 
 def test_doctor_names_a_plugin_that_cannot_be_loaded(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:
