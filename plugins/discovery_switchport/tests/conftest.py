@@ -40,7 +40,13 @@ RECORDINGS = (
     *("network/switch/dlink-des3200", "network/switch/dptech-dpx800-a5", "network/switch/h3c-comware-7-1-075"),
     *("network/switch/h3c-e528-2", "network/switch/h3c-wx6103", "network/switch/hpe-procurve-516733-b21"),
     *("network/switch/maipu-sm4200-16gef8ge-ac", "network/switch/ruijie-s5750-24gt12sfp", "network/wifi/aruba-7210"),
-    *("network/switch/zte-zxr10-5250", "os/linux/netmanage", "unclassified/02", "unclassified/03"),
+    *(
+        "network/switch/zte-zxr10-5250",
+        "os/linux/netmanage",
+        "network/wifi/ruijie-m18000",
+        "unclassified/02",
+        "unclassified/03",
+    ),
 )
 READY_WITHIN_S = 90.0
 
