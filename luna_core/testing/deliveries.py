@@ -1,4 +1,4 @@
-"""What tests of delivery begin with: a state directory, a tree of random bytes, and controllers that are up."""
+"""What tests of delivery begin with: a tree of random bytes, and fixtures of a state directory and of controllers."""
 
 import random
 import shutil
@@ -6,12 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from luna_core.hooks import Hooks
 from luna_core.testing.delivery import Delivery
 from luna_core.testing.switch import Switch
 
-TRANSPORTS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
+_TRANSPORTS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
 _PORTS = (6881, 7051)
 
 
@@ -37,14 +40,22 @@ def random_tree(tree: Path, files: int) -> Path:
     return tree
 
 
-@contextmanager
-def deliveries(directory: Path, hooks: Hooks) -> Iterator[Callable[..., Delivery]]:
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Luna's state."""
+    with open_directory() as path:
+        monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
+        yield path
+
+
+@pytest.fixture
+def deliver(directory: Path, luna_plugins: Callable[..., Hooks]) -> Iterator[Callable[..., Delivery]]:
     """Call it with the number of nodes and what else `Switch` takes to get a controller that is up."""
     with ExitStack() as stack:
 
-        def start(nodes: int, **rates: float) -> Delivery:
-            switch = stack.enter_context(Switch(nodes, **rates))  # type: ignore[arg-type]  # `racks` is a whole number
-            delivery = stack.enter_context(Delivery(directory, hooks, switch))
+        def start(nodes: int, **rates: Any) -> Delivery:
+            switch = stack.enter_context(Switch(nodes, **rates))
+            delivery = stack.enter_context(Delivery(directory, luna_plugins(*_TRANSPORTS), switch))
             for port in _PORTS:
                 delivery.wait_for_port(port)
             return delivery

@@ -1,31 +1,15 @@
 """A controller with all that serves images, and nodes to fetch them, each in a network namespace of its own."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from luna_core.hooks import Hooks
-from luna_core.testing.deliveries import TRANSPORTS, deliveries, open_directory, random_tree
-from luna_core.testing.delivery import Delivery
+from luna_core.testing.deliveries import deliver, directory, random_tree
 
-
-@pytest.fixture
-def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """luna's state."""
-    with open_directory() as path:
-        monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(path))
-        yield path
+__all__ = ["deliver", "directory"]
 
 
 @pytest.fixture
 def tree(directory: Path) -> Path:
     """6 MB."""
     return random_tree(directory / "tree", 30)
-
-
-@pytest.fixture
-def deliver(directory: Path, luna_plugins: Callable[..., Hooks]) -> Iterator[Callable[..., Delivery]]:
-    """Call it with the number of nodes and the links' rates to get a controller that is up."""
-    with deliveries(directory, luna_plugins(*TRANSPORTS)) as start:
-        yield start

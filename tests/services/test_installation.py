@@ -1,5 +1,6 @@
 """What `luna services install` would write, and what it refuses."""
 
+from configparser import ConfigParser
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +60,10 @@ def test_a_user_that_can_t_be(settings: MachineSettings, user: str) -> None:
 def test_a_path_that_systemd_would_misread(settings: MachineSettings, tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match=r"path: .* was given; accepted is"):
         files(replace(settings, state_directory=tmp_path / name, key_file=tmp_path / "key/luna.key"))
+
+
+def test_what_excludes_another_unit_is_ordered_beside_it(settings: MachineSettings) -> None:
+    """Or it would start while the other still stops (systemd.unit(5), Conflicts=)."""
+    part = ConfigParser(strict=False)
+    part.read_string(files(settings, ["lweb"])["luna@.service"].replace("%", ""))
+    assert part["Unit"]["Conflicts"] in part["Unit"]["After"]
