@@ -11,5 +11,5 @@ from luna_lab.rack import Rack
 @pytest.fixture
 def rack() -> Iterator[Rack]:
     """Two machines, off and too small to boot anything."""
-    with Lab(nodes=2, memory_mb=64, disk_mb=8) as lab, Rack(lab) as rack:
+    with Lab(nodes=2, memory_mb=64, disks_mb=[8]) as lab, Rack(lab) as rack:
         yield rack

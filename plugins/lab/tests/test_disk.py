@@ -51,7 +51,7 @@ def listen(controller: Controller) -> Said:
 
 @pytest.fixture(scope="module")
 def done() -> Boots:
-    with Lab(memory_mb=768, disk_mb=2048) as lab:
+    with Lab(memory_mb=768, disks_mb=[2048]) as lab:
         controller = Controller(lab)
         profile = ["--root", "disk", "--boot-address", "dhcp", "--partscript", "@-"]
         controller.luna("group", "change", GROUP, *profile, stdin=PARTSCRIPT)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from luna_core.errors import BadInput
+from luna_core.errors import BadInput, LunaError
 from luna_core.run import run
 from luna_lab import state
 from luna_lab.lab import CONTROLLER, Lab
@@ -123,16 +123,23 @@ def test_the_next_lab_removes_what_a_killed_one_left(
     assert "test-held" not in {one.name for one in state.labs()}
 
 
-def test_a_disk_keeps_what_is_on_it_when_the_machine_is_off(luna_lab: Callable[..., Lab]) -> None:
-    lab = luna_lab(memory_mb=64, disk_mb=8)
+def test_a_disk_keeps_what_is_on_it_when_the_machine_is_off_until_it_is_pulled(luna_lab: Callable[..., Lab]) -> None:
+    lab = luna_lab(memory_mb=64, disks_mb=[8, 16])
     (node,) = lab.machines
     node.start()
     lab.events.wait(node.name, "SeaBIOS", 120)
     node.stop()
-    disk = lab.directory / "node001.disk"
+    disk = node.disk(1)
     assert disk.stat().st_size == 8 << 20
     with disk.open("r+b") as file:
         file.write(b"kept")
     node.start()
+    with pytest.raises(LunaError, match="node001 is on"):
+        node.pull_disk(1)
     node.stop()
     assert disk.read_bytes()[:4] == b"kept"
+    node.pull_disk(1)
+    node.start()
+    node.stop()
+    assert not disk.exists()
+    assert node.disk(2).stat().st_size == 16 << 20

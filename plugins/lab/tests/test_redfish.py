@@ -21,7 +21,7 @@ Luna = Callable[..., str]
 @pytest.fixture(scope="module")
 def rack() -> Iterator[Rack]:
     """Two machines that are too small to boot anything."""
-    with Lab(nodes=2, memory_mb=64, disk_mb=8) as lab, Rack(lab, "redfish") as rack:
+    with Lab(nodes=2, memory_mb=64, disks_mb=[8]) as lab, Rack(lab, "redfish") as rack:
         yield rack
 
 

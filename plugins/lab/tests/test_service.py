@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 
 def test_a_node_in_service_mode_installs_nothing_and_boots_on_when_it_is_told_to() -> None:
-    with Lab(memory_mb=768, disk_mb=64) as lab:
+    with Lab(memory_mb=768, disks_mb=[64]) as lab:
         controller = Controller(lab)
         controller.luna("node", "change", "node001", "--service")
         controller.serve()

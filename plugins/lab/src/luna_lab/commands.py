@@ -39,7 +39,9 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--nodes", default=1, show_default=True, help="How many machines."),
         click.option("--ram", "memory_mb", default=1024, show_default=True, metavar="MB", help="Memory of each."),
         click.option("--uefi", is_flag=True, help="Machines with UEFI, not with a BIOS."),
-        click.option("--disk", "disk_mb", default=0, metavar="MB", help="A disk of this size in each; none if 0."),
+        click.option(
+            "--disk", "disks_mb", type=int, multiple=True, metavar="MB", help="A disk in each. May be repeated."
+        ),
         click.option("--link", "link_mbit", type=int, metavar="MBIT", help="Hold every link to this rate."),
         click.option(
             "--uplink", "uplink_mbit", type=int, metavar="MBIT", help="Hold the controller's link to this rate."

@@ -34,6 +34,7 @@ class Controller:
     """Luna in a lab. Made with a prepared state directory of its own; `serve` starts it.
 
     With a rack it knows the nodes by their switch ports and powers them by their BMCs; without, it knows their MACs.
+    `extra_packages` are in its image beside the usual ones.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Controller:
         *,
         disabled_plugins: Sequence[str] = (),
         dracut_modules: str = "",
+        extra_packages: Sequence[str] = (),
     ) -> None:
         self.lab = lab
         self.rack = rack
         self.state = lab.directory / "controller"
         self._disabled = ",".join(disabled_plugins)
-        prepared = prepare(dracut_modules, IN_BAND_PACKAGES if lab.in_band else PACKAGES)
+        tree = debian_tree(packages=IN_BAND_PACKAGES if lab.in_band else PACKAGES, extra=extra_packages)
+        prepared = prepare(tree, dracut_modules)
         # Hard links: image versions are never changed, and copies of them would fill the machine.
         run(["cp", "--archive", "--link", prepared / "state", self.state])
         for name in ("luna.db", "luna.key"):
@@ -96,13 +99,12 @@ class Controller:
             self.luna("node", "add", plan.name, "--group", GROUP, "--mac", plan.mac)
 
 
-def prepare(dracut_modules: str = "", packages: Sequence[str] = PACKAGES, cache: Path = CACHE) -> Path:
-    """A directory with a `state` that holds a cluster and a packed Debian of these packages, and its nodes' key.
+def prepare(tree: Path, dracut_modules: str = "", cache: Path = CACHE) -> Path:
+    """A directory with a `state` that holds a cluster and the tree as a packed image, and its nodes' key.
 
     It is made once for each state of luna's own code, for that is in the initramfs; older ones are removed.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tree = debian_tree(packages=packages)
     name = f"prepared-{_fingerprint(tree, dracut_modules)}"
     prepared = cache / name
     with _locked(cache / "prepared.lock"):

@@ -22,9 +22,9 @@ _BMC_PORTS = 9000
 class Lab:
     """A virtual cluster. As a context manager it is made on entering and removed on leaving.
 
-    `name` is by default this process's number; `disk_mb` 0 makes machines without a disk; `link_mbit` holds what each
-    node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with `in_band` the
-    nodes' systems see their BMCs; `listener` is called with each event, from any thread.
+    `name` is by default this process's number; `disks_mb` are the sizes of the disks in each machine; `link_mbit` holds
+    what each node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with
+    `in_band` the nodes' systems see their BMCs; `listener` is called with each event, from any thread.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Lab:
         name: str | None = None,
         memory_mb: int = 1024,
         uefi: bool = False,
-        disk_mb: int = 0,
+        disks_mb: Sequence[int] = (),
         link_mbit: int | None = None,
         uplink_mbit: int | None = None,
         in_band: bool = False,
@@ -46,7 +46,7 @@ class Lab:
         self.events = Events(listener)
         self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
         self.in_band = in_band
-        self._plans = [_plan(number, memory_mb, uefi, disk_mb, in_band) for number in range(1, nodes + 1)]
+        self._plans = [_plan(number, memory_mb, uefi, disks_mb, in_band) for number in range(1, nodes + 1)]
         self._processes: list[subprocess.Popen[bytes]] = []
         self.machines: Sequence[Machine] = ()
 
@@ -98,7 +98,7 @@ class Lab:
         return [*ssh.command(self.directory, str(machine.plan.address.ip)), command]
 
 
-def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int, in_band: bool) -> MachinePlan:
+def _plan(number: int, memory_mb: int, uefi: bool, disks_mb: Sequence[int], in_band: bool) -> MachinePlan:
     return MachinePlan(
         number=number,
         name=f"node{number:03}",
@@ -106,6 +106,6 @@ def _plan(number: int, memory_mb: int, uefi: bool, disk_mb: int, in_band: bool) 
         address=IPv4Interface((CONTROLLER.network.network_address + number, CONTROLLER.network.prefixlen)),
         memory_mb=memory_mb,
         uefi=uefi,
-        disk_mb=disk_mb,
+        disks_mb=disks_mb,
         bmc_port=_BMC_PORTS + number if in_band else None,
     )

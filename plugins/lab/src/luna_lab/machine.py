@@ -21,6 +21,8 @@ _FIRMWARE = (
     ("/usr/share/edk2/ovmf", "OVMF_CODE.fd", "OVMF_VARS.fd"),
 )
 BOOT_NETWORK, BOOT_DISK = "network", "disk"
+# Behind the network card in the firmware's order, so that luna says when it is the disks' turn.
+_DISKS_PLACE = 2
 _CONTROL_WITHIN_S = 10.0
 _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc|[\x00-\x08\x0b-\x1f]")
 
@@ -29,8 +31,8 @@ _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc
 class MachinePlan:
     """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1).
 
-    `disk_mb` 0 makes a machine without a disk. `bmc_port` is where, on the loopback interface, its BMC waits to be seen
-    by its system; None if that sees no BMC.
+    `disks_mb` are the sizes of its disks, whose serial numbers are disk1, disk2…. `bmc_port` is where, on the loopback
+    interface, its BMC waits to be seen by its system; None if that sees no BMC.
     """
 
     number: int
@@ -39,7 +41,7 @@ class MachinePlan:
     address: IPv4Interface
     memory_mb: int
     uefi: bool
-    disk_mb: int = 0
+    disks_mb: Sequence[int] = ()
     cpu: str = "qemu64"
     bmc_port: int | None = None
 
@@ -60,6 +62,7 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         self._reader = threading.Thread()
         self._control = directory / f"{plan.name}.qmp"
+        self._disks = {number: directory / f"{plan.name}.disk{number}" for number in range(1, len(plan.disks_mb) + 1)}
         self.boot_once: str | None = None
 
     @property
@@ -74,8 +77,9 @@ class Machine:
         firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
         disk_first, self.boot_once = self.boot_once == BOOT_DISK, None
         control = ["-qmp", f"unix:{self._control},server=on,wait=off"]
-        devices = [*self._disk(), *_bmc(self.plan)]
-        command = [*_command(self.plan, 3 if disk_first else 1), *firmware, *devices, *control, *extra]
+        drives = [word for number in self._disks for word in self._drive(number)]
+        network_place = _DISKS_PLACE + len(self.plan.disks_mb) if disk_first else _DISKS_PLACE - 1
+        command = [*_command(self.plan, network_place), *firmware, *drives, *_bmc(self.plan), *control, *extra]
         self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
         self.say("the machine starts")
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
@@ -107,20 +111,27 @@ class Machine:
                     control.sendall(json.dumps({"execute": command}).encode())
                 lines.readline()
 
+    def disk(self, number: int) -> Path:
+        """The file that is its disk of that number, from 1. It stays when the machine stops, and goes with the lab."""
+        path = self._disks[number]
+        with path.open("ab") as file:
+            file.truncate(self.plan.disks_mb[number - 1] << 20)
+        return path
+
+    def pull_disk(self, number: int) -> None:
+        """Take a disk out of the machine, which must be off."""
+        if self.running:
+            raise LunaError(f"{self.name} is on; disks are pulled out of machines that are off.")
+        self._disks.pop(number).unlink(missing_ok=True)
+
     def say(self, text: str) -> None:
         """Add an event that comes from outside of the machine."""
         self._events.add(self.name, text)
 
-    def _disk(self) -> list[str]:
-        """What it holds stays when the machine is stopped, and goes with the lab."""
-        if not self.plan.disk_mb:
-            return []
-        disk = self._directory / f"{self.name}.disk"
-        with disk.open("ab") as file:
-            file.truncate(self.plan.disk_mb << 20)
-        drive = f"if=none,id=d0,format=raw,file={disk},cache=unsafe,discard=unmap"
-        # Behind the network card in the firmware's order, so that luna says when it is the disk's turn.
-        return ["-drive", drive, "-device", "virtio-blk-pci,drive=d0,bootindex=2"]
+    def _drive(self, number: int) -> list[str]:
+        drive = f"if=none,id=d{number},format=raw,file={self.disk(number)},cache=unsafe,discard=unmap"
+        device = f"virtio-blk-pci,drive=d{number},serial=disk{number}"
+        return ["-drive", drive, "-device", f"{device},bootindex={_DISKS_PLACE + number - 1}"]
 
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout  # noqa: S101 - tells the type checker what PIPE means
@@ -161,7 +172,9 @@ def _bmc(plan: MachinePlan) -> list[str]:
 def _firmware(nvram: Path) -> list[str]:
     for directory, code, variables in _FIRMWARE:
         if Path(directory, code).exists():
-            shutil.copyfile(Path(directory, variables), nvram)
+            # Boot entries that a system made are there at the next start.
+            if not nvram.exists():
+                shutil.copyfile(Path(directory, variables), nvram)
             drives = (f"unit=0,readonly=on,file={directory}/{code}", f"unit=1,file={nvram}")
             return [word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")]
     raise LunaError(f"No UEFI firmware in {' or '.join(place[0] for place in _FIRMWARE)}: install the package ovmf.")

@@ -1,39 +1,76 @@
-"""A small Debian tree for a lab's nodes, made once and kept."""
+"""Small Debian trees for a lab's nodes, made once and kept."""
 
 import fcntl
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from luna_core.run import run
+from luna_core.run import run, run_contained
 
 CACHE = Path("/var/cache/luna-lab")
 PACKAGES = (
     *("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "linux-image-cloud-amd64"),
     *("dracut", "curl", "ca-certificates", "zstd", "busybox-static"),
-    # For nodes with disks.
+    # For nodes with a disk that a partscript divides.
     *("fdisk", "grub2-common", "grub-pc-bin"),
 )
+# For nodes whose disks have a layout. They are put on top of the others.
+DISK_PACKAGES = ("mdadm", "lvm2", "xfsprogs", "dosfstools", "efibootmgr", "grub-efi-amd64-bin")
 # For nodes that see their BMCs: Debian's kernel for virtual machines has no IPMI, its other kernel is twice the size.
 IN_BAND_PACKAGES = (*(name.replace("-cloud", "") for name in PACKAGES), "ipmitool")
 
 
-def debian_tree(suite: str = "bookworm", packages: Sequence[str] = PACKAGES, cache: Path = CACHE) -> Path:
+# The initramfs that boots from the disk is made anew, with what the packages add to it.
+_INSTALL = """
+mount -t proc proc /proc
+export DEBIAN_FRONTEND=noninteractive
+apt-get --quiet update
+apt-get --quiet --yes --no-install-recommends install "$@"
+for modules in /usr/lib/modules/*; do
+    dracut --force --no-hostonly --kver "${modules##*/}"
+done
+rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/*_*
+"""
+
+
+def debian_tree(
+    suite: str = "bookworm", packages: Sequence[str] = PACKAGES, extra: Sequence[str] = (), cache: Path = CACHE
+) -> Path:
     """The directory of a minimal Debian with these packages, a kernel for virtual machines and dracut among them.
 
-    The first call takes some minutes, and asks the package mirror that this machine's apt uses. Needs root.
+    `extra` ones make another tree, out of that without them. The first call takes some minutes, and asks the package
+    mirror that this machine's apt uses. Needs root.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    tree = cache / f"{suite}-{key}"
-    with (cache / f"{suite}-{key}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.exists():
-            partial = cache / f"{suite}-{key}.partial"
-            run(["rm", "-rf", "--one-file-system", partial])
+    with _made_once(cache, f"{suite}-{_key(*packages)}") as (tree, partial):
+        if partial:
             run(_mmdebstrap(suite, packages, partial))
-            partial.rename(tree)
-    return tree
+    if not extra:
+        return tree
+    with _made_once(cache, f"{suite}-{_key(*packages, '+', *extra)}") as (larger, partial):
+        if partial:
+            run(["cp", "--archive", tree, partial])
+            run_contained(["chroot", partial, "sh", "-euc", _INSTALL, "sh", *extra])
+    return larger
+
+
+@contextmanager
+def _made_once(cache: Path, name: str) -> Iterator[tuple[Path, Path | None]]:
+    """A directory of the cache; if it isn't there yet, also the one to fill, which becomes it when all went well."""
+    cache.mkdir(parents=True, exist_ok=True)
+    tree, partial = cache / name, cache / f"{name}.partial"
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if tree.exists():
+            yield tree, None
+            return
+        run(["rm", "-rf", "--one-file-system", partial])
+        yield tree, partial
+        partial.rename(tree)
+
+
+def _key(*words: str) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
 
 
 def _mmdebstrap(suite: str, packages: Sequence[str], target: Path) -> list[str | Path]:
