@@ -3,6 +3,7 @@
 Everything is real but the machines, which are network namespaces: see `luna_core.testing.switch`.
 """
 
+import compileall
 import json
 import os
 import secrets
@@ -145,7 +146,7 @@ class Delivery:
         (home / "job").write_text(json.dumps(job))
         # What a node has, and not what is installed here: its imports take as long as there.
         python = f"{self.directory}/initramfs/usr/lib/luna/python:{Path(luna_core.__file__).parent.parent}"
-        command = [sys.executable, "-m", "luna_core.node", "fetch", str(home / "job")]
+        command = [sys.executable, "-S", "-m", "luna_core.node", "fetch", str(home / "job")]
         with (home / "console").open("ab") as console:
             return self._start(machine, command, console, {"PYTHONPATH": python})
 
@@ -257,6 +258,7 @@ class Delivery:
                 place = self.directory / "initramfs" / answer.value.destination.lstrip("/")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(answer.value.source)
+        compileall.compile_dir(self.directory / "initramfs", quiet=1)
 
 
 def wait_until(condition: Any, what: str) -> None:

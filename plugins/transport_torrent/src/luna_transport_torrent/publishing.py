@@ -12,7 +12,7 @@ from luna_core.settings import machine_settings
 
 _SMALLEST_PIECE = 64 << 10
 _LARGEST_PIECE = 4 << 20
-_MOST_PIECES = 1000
+_MOST_PIECES = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,10 @@ def make_torrent(seeds: Path, manifest_sha256: str) -> bytes:
 
 
 def piece_bytes(sizes: Mapping[str, int]) -> int:
-    """The smallest power of two that makes at most 1000 pieces: more delay nodes by their number, fewer by their size.
+    """The smallest power of two that makes at most 500 pieces: more delay nodes by their number, fewer by their size.
 
-    Files begin at pieces of their own in BEP 52, so shards bound the size of a piece as well.
+    Files begin at pieces of their own in BEP 52, so shards bound the size of a piece as well; and a shard of few pieces
+    is complete soon, where many of sixteen pieces each would all be complete, and unpacked, at the end.
     """
     size = _SMALLEST_PIECE
     while sum(sizes.values()) > size * _MOST_PIECES and size < _LARGEST_PIECE:
