@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from luna_core.errors import BadInput, LunaError
+from luna_core.run import run
 from luna_core.testing.image import Sizes
 from luna_lab import state
 from luna_lab.lab import CONTROLLER
@@ -62,6 +63,9 @@ class StormResult:
     server_bytes: int = 0
     controller_bytes: int = 0
     uplink_bytes: int = 0
+    relayed_bytes: int = 0
+    nodes_cpu_s: float = 0.0
+    controller_cpu_s: float = 0.0
     took_s: float = 0.0
 
     def finished(self) -> int:
@@ -159,7 +163,7 @@ class Storm:
     def _storm(self) -> StormResult:
         namespace, result = self._state.namespace, StormResult()
         self._told("all nodes are switched on")
-        before = sent_bytes(namespace), self._uplink_bytes()
+        before, spent_before = (sent_bytes(namespace), self._uplink_bytes()), self._spent_s()
         begin_s = time.monotonic()
         for worker in self._workers:
             _write(worker, "go")
@@ -175,6 +179,8 @@ class Storm:
         result.took_s = time.monotonic() - begin_s
         result.controller_bytes = sent_bytes(namespace) - before[0]
         result.uplink_bytes = self._uplink_bytes() - before[1]
+        spent = self._spent_s()
+        result.nodes_cpu_s, result.controller_cpu_s = spent[0] - spent_before[0], spent[1] - spent_before[1]
         for number in set(self._numbers) - set(result.steps.get("finished", {})):
             result.failed.setdefault(number, "it was not finished in time")
         return result
@@ -182,6 +188,11 @@ class Storm:
     def _uplink_bytes(self) -> int:
         """What has come into the racks from outside of them."""
         return sum(sent_bytes(self._state.namespace, f"down{rack}") for rack in range(self.plan.racks))
+
+    def _spent_s(self) -> tuple[float, float]:
+        """Processor time of all nodes, and of the controller, up to now."""
+        controller = run(["ip", "netns", "pids", self._state.namespace.name]).split()
+        return cpu_s([worker.pid for worker in self._workers]), cpu_s(map(int, controller))
 
     def _show(self, result: StormResult, now_s: float) -> None:
         counts = ", ".join(f"{len(nodes)} {step}" for step, nodes in result.steps.items())
@@ -191,7 +202,8 @@ class Storm:
 def _count(result: StormResult, event: dict[str, Any], begin_s: float) -> None:
     node = event.get("node", 0)
     if "step" in event:
-        result.steps.setdefault(event["step"], {})[node] = event["at_s"] - begin_s
+        # For the first time: a node that has waited for its turn asks for its entry script again.
+        result.steps.setdefault(event["step"], {}).setdefault(node, event["at_s"] - begin_s)
     elif "failed" in event:
         if node not in result.steps.get("finished", {}):
             result.failed.setdefault(node, event["failed"])
@@ -199,6 +211,18 @@ def _count(result: StormResult, event: dict[str, Any], begin_s: float) -> None:
         result.troubles.append(f"{event['at_s'] - begin_s:.1f} s node{node:04}: {event['trouble']}")
     result.peer_bytes += event.get("peer_bytes", 0)
     result.server_bytes += event.get("server_bytes", 0)
+    result.relayed_bytes += event.get("relayed_bytes", 0)
+
+
+def cpu_s(processes: Iterable[int]) -> float:
+    """What these have used of the processors, in seconds, without those they have started (proc(5), stat)."""
+    ticks = 0
+    for process in processes:
+        with suppress(OSError):
+            # The command's name in parentheses may hold spaces.
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _write(worker: "subprocess.Popen[bytes]", line: str) -> None:

@@ -50,6 +50,7 @@ def make_racks(namespace: Namespace, racks: int, uplink_mbit: float | None) -> N
             f"link set rack{rack} up",
             f"link add down{rack} type veth peer name up{rack}",
             f"link set down{rack} master {BRIDGE} up",
+            _quiet(f"down{rack}"),
             f"link set up{rack} master rack{rack} up",
         ]
     run(namespace.command("ip", "-batch", "-"), stdin="\n".join(links))
@@ -58,9 +59,20 @@ def make_racks(namespace: Namespace, racks: int, uplink_mbit: float | None) -> N
 
 def plug_in(namespace: Namespace, numbers: Sequence[int], racks: int, mbit: float | None) -> None:
     """Connect the nodes' cables, whose other ends the nodes have made, to the switches."""
-    lines = [f"link set {port_of(one)} master {f'rack{one % racks}' if racks else BRIDGE} up" for one in numbers]
+    lines = []
+    for one in numbers:
+        switch = f"rack{one % racks}" if racks else BRIDGE
+        lines += [f"link set {port_of(one)} master {switch} up", _quiet(port_of(one))]
     run(namespace.command("ip", "-batch", "-"), stdin="\n".join(lines))
     _hold(namespace, [port_of(one) for one in numbers], mbit)
+
+
+def _quiet(port: str) -> str:
+    """For ip(8): no node's broadcast leaves by this port, and the switch answers ARP for who is behind it.
+
+    Else N nodes with P peers each would cost N * N * P frames on links that are slow and processors that are shared.
+    """
+    return f"link set {port} type bridge_slave bcast_flood off proxy_arp_wifi on"
 
 
 def hold_controller(namespace: Namespace, mbit: float | None) -> None:

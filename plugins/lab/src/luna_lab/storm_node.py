@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +16,7 @@ from luna_core.node.fetch import fetch
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Job, read_job
 from luna_core.node.relay import relay
+from luna_lab.lab import CONTROLLER
 from luna_lab.storm_dhcp import configure, lease
 from luna_lab.storm_ipxe import Firmware, ScriptFailed
 
@@ -44,6 +45,7 @@ class StormNode:
         self._plan = plan
         self._tell = tell
         self._headers: Mapping[str, str] = {}
+        self._ended = Event()
 
     def run(self) -> None:
         """Boot and install; what can be tried again is tried again. Raises what can't be helped."""
@@ -56,7 +58,7 @@ class StormNode:
         session = self._plan.directory / "session"
         session.write_text(arguments["luna.session"])
         if arguments.get("luna.relay") == "1":
-            Thread(target=relay, args=(url, session), daemon=True).start()
+            Thread(target=self._relay, args=(url, arguments["luna.session"]), daemon=True).start()
         script = self._ask(f"{url}/boot/install?node={node}").decode()
         self._tell(step="install script")
         self._install(url, node, script)
@@ -86,12 +88,18 @@ class StormNode:
         finally:
             connection.close()
         if kind in ("kernel", "initramfs"):
-            self._tell(step=kind)
+            self._tell(step=kind, relayed_bytes=0 if parts.hostname == str(CONTROLLER.ip) else len(body))
         elif path.startswith("ipxe"):
             self._tell(step="entry script")
         elif path.startswith("discovery") and b"luna.session=" in body:
             self._tell(step="boot script")
         return body
+
+    def _relay(self, url: str, token: str) -> None:
+        try:
+            relay(url, token, self._ended)
+        except Exception as error:  # a thread's last words would be lost
+            self._tell(trouble=f"relay: {error!r}")
 
     def _install(self, url: str, node: str, script: str) -> None:
         for phase in ("prescript", "partscript"):
@@ -109,6 +117,7 @@ class StormNode:
                 # What seeds there ends with it.
                 shutil.rmtree(job.work_directory)
             self._report(url, node, phase, "done")
+        self._ended.set()
         self._tell(step="finished")
 
     def _job(self, script: str) -> Job:

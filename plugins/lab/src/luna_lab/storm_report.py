@@ -35,6 +35,9 @@ def data(plan: StormPlan, result: StormResult) -> dict[str, Any]:
         "troubles": result.troubles,
         "controller_bytes": result.controller_bytes,
         "uplink_bytes": result.uplink_bytes,
+        "boot_bytes_from_relays": result.relayed_bytes,
+        "nodes_cpu_s": round(result.nodes_cpu_s, 2),
+        "controller_cpu_s": round(result.controller_cpu_s, 2),
         "image_bytes_from_peers": result.peer_bytes,
         "image_bytes_from_controller": result.server_bytes,
     }
