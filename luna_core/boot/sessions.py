@@ -5,6 +5,7 @@ is over or nothing was heard for half an hour, and is stored as a hash.
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +14,20 @@ from typing import Any
 
 from luna_core.errors import LunaError
 from luna_core.model import Node, NodeState
-from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, Outcome
+from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, HostKeys, Outcome
 from luna_core.model.power import PowerRecord
 from luna_core.node.job import derived_key
 from luna_core.operations.work import LAST, Work, walk_changes
 
 LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
+_OF_A_NODE = (NodeState, PowerRecord, HostKeys)
 # Some fifteen failed installations, with their logs.
 MOST_EVENTS = 200
 LAST_PHASE = "finish"
 LOCAL_PHASE = "local"
 WAITING_PHASE = "waiting"
+_HOST_KEY = re.compile(r"((?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+={0,2})(?: .*)?")
 
 
 class Refused(LunaError):
@@ -102,6 +105,7 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
         outcome = "failed"
     elif event.phase == LAST_PHASE and event.status == "done":
         outcome = "installed"
+        event = _host_keys_kept(work, session, event)
     elif event.status == "started":
         outcome = "booting"
     changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], touched=now(), outcome=outcome)
@@ -111,6 +115,14 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
     else:
         set_state(work, work.by_id(Node, session.node), outcome, detail=event.phase if outcome == "failed" else "")
     return changed
+
+
+def _host_keys_kept(work: Work, session: BootSession, event: BootEvent) -> BootEvent:
+    """What the last phase tells along with its end are the host keys of the system that was installed."""
+    found = tuple(match[1] for line in event.log.splitlines() if (match := _HOST_KEY.fullmatch(line)))
+    if found and [one.keys for one in work.many(HostKeys, [session.node])] != [found]:
+        work.put(HostKeys.load({"id": session.node, "name": session.name, "keys": found}))
+    return event.model_copy(update={"log": ""})
 
 
 def record_local(work: Work, session: BootSession) -> None:
@@ -141,11 +153,10 @@ def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSessi
 
 
 def forget_deleted(work: Work) -> None:
-    """Remove the boots, the state and the last power action of the nodes that this transaction removes."""
+    """Remove the boots, and what is kept by a node's id, of the nodes that this transaction removes."""
     for before, after in walk_changes(work, Node):
         if before is not None and after is None:
-            kept = [*work.many(NodeState, [before.id]), *work.many(PowerRecord, [before.id])]
-            for gone in [*boots(work, before), *kept]:
+            for gone in [*boots(work, before), *(one for kind in _OF_A_NODE for one in work.many(kind, [before.id]))]:
                 work.remove(gone)
 
 

@@ -64,6 +64,20 @@ class BootSession(StoredObject):
         yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.opened}/{self.id}")
 
 
+class HostKeys(StoredObject):
+    """The public ssh host keys of a node's installed system, as it told them; its id is the node's. No history has it.
+
+    Each is a type and a key in base64, as sshd(8) writes them.
+    """
+
+    kind: ClassVar[str] = "host_keys"
+    keys: tuple[str, ...]
+
+    def unique_keys(self) -> Iterator[Key]:
+        """None: they are found by the node's id."""
+        return iter(())
+
+
 class SeenAt(Part):
     """A sighting of a machine, as it is kept: what `types.Sighting` has, and the plugin that gave it."""
 

@@ -251,6 +251,8 @@ def test_the_last_phase_fails_where_no_system_could_be_started(
     prepare = "" if holds == "nothing" else 'mount --bind "$NEWROOT" "$NEWROOT"\n'
     if holds == "init":
         (root / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
+        (root / "etc/ssh").mkdir(parents=True)
+        (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text("ssh-ed25519 AAAA\n")
     own = f"mkdir -p {tmp_path}/run/work\nmount --bind {tmp_path}/run/work {tmp_path}/run/work\n"
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-eu"],
@@ -260,6 +262,7 @@ def test_the_last_phase_fails_where_no_system_could_be_started(
         env={"NEWROOT": str(root), "PATH": os.environ["PATH"]},
     )
     assert (done.returncode, said in done.stdout) == (1 if said else 0, True), done.stderr
+    assert said or (tmp_path / "run/finish.note").read_text() == "ssh-ed25519 AAAA\n"
 
 
 @pytest.mark.parametrize("attempts", [0, 12])

@@ -16,7 +16,7 @@ import pytest
 from luna_core.boot.sessions import boots
 from luna_core.boot.why import why
 from luna_core.model import Node
-from luna_core.model.boot import BootSession, UnknownMachine
+from luna_core.model.boot import BootSession, HostKeys, UnknownMachine
 from luna_core.operations import history
 from luna_core.operations.interfaces import set_mac
 from luna_core.operations.nodes import states
@@ -193,6 +193,18 @@ def test_reports_become_the_trace_and_the_outcome(server: Any, token: str) -> No
     ]
     assert session(server).outcome == "installed"
     assert ("node001", "booting", "installed") in sys.modules["site_transport"].told
+
+
+def test_the_host_keys_of_the_installed_system_are_kept_and_no_other_text(server: Any, token: str) -> None:
+    keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHc0", "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNo="]
+    log = f"{keys[0]} root@node001\nother ssh-rsa AAAA\n{keys[1]}\n"
+    form = {"node": "node001", "phase": "finish", "status": "done", "log": log}
+    assert post(f"{server.url}/boot/status", token, form)[0] == 200
+    (kept,) = server.luna.read(lambda work: work.all(HostKeys))
+    assert (kept.id, list(kept.keys)) == (session(server).node, keys)
+    assert session(server).events[-1].log == ""
+    server.luna.change(lambda work: work.remove(work.get(Node, "node001")), "node delete")
+    assert server.luna.read(lambda work: work.all(HostKeys)) == []
 
 
 def test_a_failure_keeps_the_logs_tail_and_a_later_success_mends_it(server: Any, token: str) -> None:

@@ -60,7 +60,8 @@ def test_files_get_the_labels_of_the_policy_and_keep_them(tree: Path) -> None:
 
 
 def test_what_luna_writes_on_a_node_gets_labels_too(tree: Path) -> None:
-    (script,) = luna_postscripts(facts.image(tree, distro="rhel"), facts.node())
+    keys, script = luna_postscripts(facts.image(tree, distro="rhel"), facts.node())
+    run(["shellcheck", "-s", "sh", "-"], stdin=keys.text)
     assert script.stage == "chroot"
     run(["shellcheck", "-s", "sh", "-"], stdin=script.text)
     (tree / "etc/hostname").write_text("node001\n")
@@ -79,7 +80,7 @@ def test_without_selinux_nothing_is_labelled(tree: Path, mode: str | None) -> No
     image = facts.image(tree, distro="rhel")
     selinux.label(image, tree)
     assert os.listxattr(tree / "etc/shadow") == []
-    assert list(luna_postscripts(image, facts.node())) == []
+    assert [one.name for one in luna_postscripts(image, facts.node())] == ["ssh host keys"]
 
 
 @pytest.mark.parametrize("missing", ["usr/sbin/setfiles", "etc/selinux/targeted/contexts/files/file_contexts"])
