@@ -8,8 +8,9 @@ import hashlib
 import json
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -21,16 +22,22 @@ from luna_core.node.manifest import MANIFEST_NAME, BootFile, parse_manifest
 
 _PAUSE_S: Final = 10.0
 _IDLE_S: Final = 30.0
+Tell = Callable[[str], object]
+
+
+def _nobody(text: str) -> None:
+    """Who listens where nobody is told."""
 
 
 class RelayServer(ThreadingHTTPServer):
-    """Serves `files`, bytes by path, on a free port of every address."""
+    """Serves `files`, bytes by path, on a free port of every address; `tell` is told what whom was given."""
 
     daemon_threads = True
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = _nobody) -> None:
         self.files: Mapping[str, bytes] = {}
+        self.tell = tell
         super().__init__(("", 0), _Handler)
 
     def server_bind(self) -> None:
@@ -59,14 +66,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/octet-stream")
         self.end_headers()
         self.wfile.write(body)
+        self.server.tell(f"{self.path.rpartition('/')[2]} given to {self.client_address[0].removeprefix('::ffff:')}")
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
 
 
-def relay(url: str, token: str, stopped: Event) -> None:
+def relay(url: str, token: str, stopped: Event, tell: Tell = _nobody) -> None:
     """Ask the boot server at `url` again and again what to do, and do it, until `stopped` is set."""
-    server = RelayServer()
+    server = RelayServer(tell)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         _relay(server, url, {"Authorization": f"Bearer {token}"}, stopped)
@@ -92,7 +100,7 @@ def _relay(server: RelayServer, url: str, headers: Mapping[str, str], stopped: E
                 server.files = fetch(said["sources"], said["version"])
                 version = said["version"]
         except (HttpError, UnpackError, ValueError) as error:
-            print(f"relay: {error}", flush=True)
+            server.tell(str(error))
         finally:
             connection.close()
 
@@ -131,7 +139,7 @@ def _verified(file: BootFile, body: bytes) -> bytes:
 def main(arguments: Sequence[str]) -> None:
     """Relay until ended. Where memory runs out, this is what the kernel is to end first (proc(5), oom_score_adj)."""
     Path("/proc/self/oom_score_adj").write_text("1000")
-    relay(arguments[0].rstrip("/"), Path(arguments[1]).read_text().strip(), Event())
+    relay(arguments[0].rstrip("/"), Path(arguments[1]).read_text().strip(), Event(), partial(print, flush=True))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class StormNode:
 
     def _relay(self, url: str, token: str) -> None:
         try:
-            relay(url, token, self._ended)
+            relay(url, token, self._ended, print)
         except Exception as error:  # a thread's last words would be lost
             self._tell(trouble=f"relay: {error!r}")
 
