@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from luna_core.hooks import Hooks
 from luna_core.plugins import PluginRecord, Plugins
@@ -27,12 +28,17 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _POLL_S = 0.05
 _SAMPLE_S = 0.5
+# A twentieth is what the kernel's clock ticks can't tell from all.
+_FULL_SHARE = 0.95
 _TOO_LONG_S = 900.0
 
 
 @dataclass
 class Result:
-    """Seconds until the last node had received and unpacked all; what the controller sent; what it took."""
+    """Seconds until the last node had received and unpacked all; what the controller sent; what it took.
+
+    `full_s` are the seconds in which no processor was idle.
+    """
 
     received_s: float = 0.0
     unpacked_s: float = 0.0
@@ -41,12 +47,18 @@ class Result:
     controller_cpu_s: float = 0.0
     memory_bytes: int = 0
     busy_share: float = 0.0
+    full_s: float = 0.0
     ended: dict[int, float] = field(default_factory=dict)
 
     @property
     def own_share(self) -> float:
         """The share of this machine's processors that nodes and controller took."""
         return (self.node_cpu_s + self.controller_cpu_s) / (CORES * max(self.unpacked_s, 0.001))
+
+    @property
+    def full_share(self) -> float:
+        """The share of the time in which no processor of this machine was idle."""
+        return min(1.0, self.full_s / max(self.unpacked_s, 0.001))
 
 
 def machine() -> str:
@@ -97,9 +109,9 @@ def random_tree(delivery: Delivery, size_bytes: int) -> Path:
     return tree
 
 
-def publish(delivery: Delivery, tree: Path) -> ImageVersion:
-    """The tree as a version, known to the seeder when this returns."""
-    version = delivery.pack(tree)
+def publish(delivery: Delivery, tree: Path, **options: Any) -> ImageVersion:
+    """The tree as a version, known to the seeder when this returns; options are those of `pack`."""
+    version = delivery.pack(tree, **options)
     log = delivery.directory / "seeder.log"
     wait_until(lambda: version.manifest_sha256 in log.read_text(), "the seeder to see the version")
     return version
@@ -120,7 +132,7 @@ def measured(
     begin_s, clock_s = time.monotonic(), time.time()
     clients = {machine: start(machine) for machine in switch.machines if machine != CONTROLLER}
     begin()
-    sample_s = begin_s
+    sample_s, sampled = begin_s, busy
     while clients:
         time.sleep(_POLL_S)
         for machine, client in list(clients.items()):
@@ -128,13 +140,14 @@ def measured(
             if machine in result.ended:
                 del clients[machine]
         if time.monotonic() - sample_s > _SAMPLE_S:
-            sample_s = time.monotonic()
+            if _share(sampled, now := _busy()) > _FULL_SHARE:
+                result.full_s += time.monotonic() - sample_s
+            sample_s, sampled = time.monotonic(), now
             result.memory_bytes = max(result.memory_bytes, *_memory_bytes(switch))
         if sample_s - begin_s > _TOO_LONG_S:
             raise SystemExit(f"nodes {', '.join(map(str, clients))} did not end within {_TOO_LONG_S:g} s")
     result.unpacked_s = max(result.ended.values())
-    idle_s, all_s = (after - before for before, after in zip(busy, _busy(), strict=True))
-    result.busy_share = 1 - idle_s / max(all_s, 0.001)
+    result.busy_share = _share(busy, _busy())
     result.received_s = max(map(received_s, result.ended)) - clock_s
     result.sent_bytes = switch.sent_bytes(CONTROLLER) - sent_bytes
     result.controller_cpu_s = _cpu_s(_pids(switch, CONTROLLER)) - controller_cpu_s
@@ -183,6 +196,11 @@ def _memory_bytes(switch: Switch) -> list[int]:
             if machine := names.get((process / "ns/net").stat().st_ino):
                 sums[machine] += int((process / "statm").read_text().split()[1]) * _PAGE_BYTES
     return list(sums.values())
+
+
+def _share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """The busy share of the time between two answers of `_busy`."""
+    return 1 - (after[0] - before[0]) / max(after[1] - before[1], 0.001)
 
 
 def _busy() -> tuple[float, float]:

@@ -1,36 +1,65 @@
 """How long an image takes to reach N nodes and what that costs, by luna and by what else there is.
 
-    python benchmarks/delivery.py [--nodes 1,2,4,8,16,32] [--ways torrent,http,curl,aria2,udpcast] [--seconds 10]
+    python benchmarks/delivery.py [--nodes 1,2,4,8,16,32] [--ways torrent,http,curl,aria2,udpcast]
+                                  [--seconds S] [--mbit M] [--request-queue Q]
 
-Run it as root on a machine that does nothing else; all of it takes a quarter of an hour. Nodes are network namespaces
-on a switch, every link of the same rate. All nodes share this machine's processors, so the rate is the highest, up to
-100 Mbit/s, at which they should be idle half the time (--mbit sets another); where "busy" is near 100 % they were the
-bound all the same. The image is what a link carries in --seconds; where each node fetches its own copy it is smaller,
-so that all together need four times as long at most. Clocks run from the start of the clients' processes.
+Run it as root on a machine that does nothing else; all of it takes twenty minutes. Nodes are network namespaces on a
+switch, every link of the same rate. Clocks run from the start of the clients' processes.
 
-torrent and http are luna's client. curl, aria2 and udpcast bring one .tar.zst of the same files, unpacked by tar.
+All nodes share this machine's processors, so what is measured is a cluster scaled down: the fewer processors for a
+node, the slower its link, up to 100 Mbit/s, that half of them should be idle; the longer the image takes through a
+link, ten seconds at least, that the start of all clients here takes a sixteenth of it (real nodes start at once); the
+shorter the seeder's queue (torrent.request_queue), lest it holds seconds of a slow link. Shards are two pieces, as of
+an image of a gigabyte. Where each node fetches its own copy the image is smaller: it takes forty seconds at most.
+
+"limit" is the image's bytes / rate; framing alone costs 1.045 of it. "full" is the share of the time in which no
+processor was idle; from a tenth on the processors and not the links were the bound, and the last column says so.
+"behind" is how much longer the last unpacking took than the last byte. torrent and http are luna's client. curl, aria2
+and udpcast bring one .tar.zst of the same files, unpacked by tar.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cluster
 from peers import Peers
 
+from luna_core.image.cut import SHARD_BYTES
 from luna_core.testing.delivery import Delivery
 from luna_core.testing.switch import Switch
 from luna_core.types import ImageVersion
+from luna_transport_torrent.profile import REQUEST_QUEUE
+from luna_transport_torrent.publishing import piece_bytes
 
 WAYS = ("torrent", "http", "curl", "aria2", "udpcast")
 PROGRAMS = {"curl": ("curl", "nginx"), "aria2": ("aria2c", "curl"), "udpcast": ("udp-sender", "udp-receiver")}
 UNICAST = ("http", "curl")
 MOST_MBIT = 100.0
-# What a node and its share of the controller take by torrent, unpacking and the start of the processes included.
-CPU_S_PER_GB = 10.0
+LEAST_S = 10.0
+# What a node and its share of the controller take by torrent, and what the start of its processes takes before.
+CPU_S_PER_GB = 22.0
+START_CPU_S = 0.22
+FULL_SHARE = 0.1
 HEADER = (
-    "nodes  Mbit/s    MB  way      received/limit  unpacked/limit  copies sent  "
-    "CPU s/GB: node  controller  client MB  own CPU  busy"
+    "nodes  Mbit/s  queue    MB  way      received/limit  unpacked/limit  behind  copies sent  "
+    "CPU s/GB: node  controller  client MB  own CPU  busy  full  bound"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A number of nodes, the rate of every link, how long one carries the image, and the seeder's queue."""
+
+    nodes: int
+    mbit: float
+    seconds: float
+    queue: int
+
+    def image_bytes(self, way: str) -> int:
+        """How large an image is delivered in one of the ways."""
+        seconds = min(self.seconds, 4 * LEAST_S / self.nodes) if way in UNICAST else self.seconds
+        return int(self.mbit * 1e6 / 8 * seconds)
 
 
 def main() -> None:
@@ -38,8 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", default="1,2,4,8,16,32", help="numbers of nodes (1,2,4,8,16,32)")
     parser.add_argument("--ways", default=",".join(WAYS), help=f"what to measure ({','.join(WAYS)})")
-    parser.add_argument("--seconds", type=float, default=10, help="how long a link carries the image (10)")
+    parser.add_argument("--seconds", type=float, help="how long a link carries the image; by default as above")
     parser.add_argument("--mbit", type=float, help="rate of every link; by default as above")
+    parser.add_argument("--request-queue", type=int, help="blocks that a peer may ask for ahead; by default as above")
     given = parser.parse_args()
     ways = given.ways.split(",")
     if unknown := sorted(set(ways) - set(WAYS)):
@@ -48,25 +78,27 @@ def main() -> None:
     print(cluster.machine())
     print(HEADER, flush=True)
     for nodes in (int(word) for word in given.nodes.split(",")):
-        mbit = given.mbit or rate_mbit(nodes)
+        case = Case(
+            nodes=nodes,
+            mbit=given.mbit or min(MOST_MBIT, round(cluster.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000)),
+            seconds=given.seconds or max(LEAST_S, 16 * nodes * START_CPU_S / cluster.CORES),
+            queue=given.request_queue or max(2, min(REQUEST_QUEUE, 48 // nodes)),
+        )
         for way in ways:
-            seconds = given.seconds * (min(1, 4 / nodes) if way in UNICAST else 1)
-            print(line(nodes, mbit, way, *measure(nodes, mbit, seconds, way)), flush=True)
+            print(line(case, way, *measure(case, way)), flush=True)
 
 
-def rate_mbit(nodes: int) -> float:
-    """The links' rate at which luna should leave half of this machine idle."""
-    return min(MOST_MBIT, round(cluster.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000))
-
-
-def measure(nodes: int, mbit: float, seconds: float, way: str) -> tuple[cluster.Result, int]:
+def measure(case: Case, way: str) -> tuple[cluster.Result, int]:
     """One delivery, and the image's size."""
-    with cluster.cluster(Switch(nodes, node_mbit=mbit, controller_mbit=mbit)) as delivery:
-        tree = cluster.random_tree(delivery, int(mbit * 1e6 / 8 * seconds))
-        version = cluster.publish(delivery, tree)
+    switch = Switch(case.nodes, node_mbit=case.mbit, controller_mbit=case.mbit)
+    with cluster.cluster(switch, {"torrent.request_queue": case.queue}) as delivery:
+        size_bytes = case.image_bytes(way)
+        tree = cluster.random_tree(delivery, size_bytes)
+        shard_bytes = min(SHARD_BYTES, 2 * piece_bytes({"tree": size_bytes}))
+        version = cluster.publish(delivery, tree, shard_bytes=shard_bytes)
         if way in ("torrent", "http"):
             return by_luna(delivery, version, way), version.size_bytes
-        peers = Peers(delivery, tree, mbit)
+        peers = Peers(delivery, tree, case.mbit)
         ways = {"curl": peers.curl, "aria2": peers.aria2, "udpcast": peers.udpcast}
         return ways[way](), version.size_bytes
 
@@ -84,15 +116,16 @@ def by_luna(delivery: Delivery, version: ImageVersion, transport: str) -> cluste
     )
 
 
-def line(nodes: int, mbit: float, way: str, result: cluster.Result, size_bytes: int) -> str:
+def line(case: Case, way: str, result: cluster.Result, size_bytes: int) -> str:
     """A line of the table."""
-    limit_s, gigabytes = size_bytes * 8 / (mbit * 1e6), size_bytes / 1e9
+    limit_s, gigabytes = size_bytes * 8 / (case.mbit * 1e6), size_bytes / 1e9
     columns: Sequence[str] = (
-        f"{nodes:5}  {mbit:6.0f}  {size_bytes / 1e6:4.0f}  {way:7}",
+        f"{case.nodes:5}  {case.mbit:6.0f}  {case.queue:5}  {size_bytes / 1e6:4.0f}  {way:7}",
         f"{result.received_s / limit_s:14.2f}  {result.unpacked_s / limit_s:14.2f}",
-        f"{result.sent_bytes / size_bytes:11.2f}",
-        f"{result.node_cpu_s / nodes / gigabytes:14.1f}  {result.controller_cpu_s / gigabytes:10.1f}",
+        f"{result.unpacked_s / max(result.received_s, 0.001) - 1:6.1%}  {result.sent_bytes / size_bytes:11.2f}",
+        f"{result.node_cpu_s / case.nodes / gigabytes:14.1f}  {result.controller_cpu_s / gigabytes:10.1f}",
         f"{result.memory_bytes / 1e6:9.0f}  {result.own_share:7.0%}  {result.busy_share:4.0%}",
+        f"{result.full_share:4.0%}  {'processors' if result.full_share > FULL_SHARE else 'links'}",
     )
     return "  ".join(columns)
 
