@@ -27,8 +27,13 @@ def architecture(number: int) -> tuple[str, str]:
 
 
 @pytest.fixture(params=["dnsmasq", "isc", "kea"])
-def driver(request: pytest.FixtureRequest) -> NetworkService:
-    return load("luna.dhcp", request.param, MachineSettings())
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def driver(server: str) -> NetworkService:
+    return load("luna.dhcp", server, MachineSettings())
 
 
 @pytest.fixture
@@ -167,14 +172,16 @@ def test_dhcpv6_gives_the_reserved_address_and_the_boot_url(
     assert "new_dhcp6_vendor" not in told
 
 
-@pytest.mark.parametrize("driver", ["isc", "kea"], indirect=True)
 def test_uefi_http_boot_over_ipv6(
-    serve: Callable[[NetworkPlan], None], plan: NetworkPlan, wire: Any, directory: Path
+    server: str, serve: Callable[[NetworkPlan], None], plan: NetworkPlan, wire: Any, directory: Path
 ) -> None:
     serve(plan)
     told = ask_v6(wire, directory, "send dhcp6.architecture 16;")
     assert told["new_dhcp6_bootfile_url"] == "http://[fd00:141::fe]:7050/boot/files/snponly.efi"
-    assert bytes(int(byte, 16) for byte in told["new_dhcp6_vendor"].split(":")) == b"\0\0\x01\x57\0\x0aHTTPClient"
+    vendor = bytes(int(byte, 16) for byte in told["new_dhcp6_vendor"].split(":"))
+    assert vendor[4:] == b"\0\x0aHTTPClient"
+    # dnsmasq can't write Intel's enterprise number, which UEFI asks for and firmware doesn't look at.
+    assert vendor[:4] == (b"\0\0\x01\x57" if server != "dnsmasq" else b"\0\x02lu")
 
 
 def ask_v6(wire: Any, directory: Path, sent: str) -> dict[str, str]:

@@ -74,6 +74,9 @@ def _requests() -> Iterator[str]:
             yield f"dhcp-match=set:{firmware.name},option6:61,00:{architecture:02x}"
         if firmware.http:
             yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,60,{HTTP_VENDOR_CLASS}"
+            # dnsmasq writes nothing but texts after their lengths. The first stands where the enterprise number belongs,
+            # which EDK II, of which firmware is made, doesn't look at (HttpBootDhcp6.c, HttpBootParseDhcp6Packet).
+            yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,option6:16,lu,{HTTP_VENDOR_CLASS}"
 
 
 def _range(scope: Scope, cluster: Cluster) -> Iterator[str]:
@@ -129,8 +132,7 @@ def _boot_v6(scope: Scope, cluster: Cluster) -> Iterator[str]:
         return
     tag = f"dhcp-option=tag:network-{scope.network.name}"
     yield f"{tag},tag:ipxe,option6:bootfile-url,{script_url(cluster, scope.frontend)}"
-    # HTTP boot wants a vendor class with an enterprise number, which dnsmasq can't write into DHCPv6's option 16.
-    for firmware in (one for one in FIRMWARE if not one.http):
+    for firmware in FIRMWARE:
         url = boot_url(cluster, firmware, scope.frontend)
         yield f"{tag},tag:{firmware.name},tag:!ipxe,option6:bootfile-url,{url}"
 
