@@ -218,6 +218,29 @@ def test_another_takes_the_place_of_a_rack_s_first_that_left(tracker: Tracker) -
     assert peers(racks[3].announce()) >= SEEDERS | {("10.0.0.2", 6881)}
 
 
+def test_another_takes_the_place_of_a_rack_s_first_that_is_slow_unless_the_rack_is() -> None:
+    now_s = 0.0
+    tracker = Tracker(lambda: frozenset({HASH}), lambda: now_s)
+    clients = {number: Client(tracker, number, rack=number % 2) for number in range(1, 13)}
+    slow = {1, *range(2, 13, 2)}  # the first of one rack, and the other rack as a whole
+
+    def announce_all() -> dict[int, set[tuple[str, int]]]:
+        left = {number: 10_000 - int(now_s) * (10 if number in slow else 100) for number in clients}
+        return {number: peers(client.announce(left=left[number])) for number, client in clients.items()}
+
+    announce_all()
+    now_s = 5.0
+    announce_all()
+    told = announce_all()
+    assert [number for number in told if told[number] & SEEDERS] == [1, 2]
+    now_s = 10.0
+    announce_all()
+    told = announce_all()
+    assert [number for number in told if told[number] & SEEDERS] == [2, 3]
+    assert told[1] == {(f"10.0.0.{number}", 6881) for number in range(3, 13, 2)}, "its neighbours only"
+    assert ("10.0.0.3", 6881) in told[2]
+
+
 def test_places_don_t_matter_where_that_is_set(tracker: Tracker) -> None:
     for number in range(1, 21):
         client = Client(tracker, number, rack=number % 2)

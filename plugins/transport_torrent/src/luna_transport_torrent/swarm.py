@@ -7,6 +7,7 @@ have a single far peer, and all others have their neighbours only.
 
 import math
 import random
+import statistics
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ PEERS: Final = 50
 NEAR_SHARE: Final = 0.75
 PEERS_OF_A_LEADER: Final = 32
 LEAST_LINKED: Final = 2
+SLOW_SHARE: Final = 0.5
 SEEDER_PEERS: Final = 64
 SHORTEST_INTERVAL_S: Final = 5
 LONGEST_INTERVAL_S: Final = 60
@@ -52,6 +54,8 @@ class Swarm:
         self.downloaded = 0
         self._peers: dict[tuple[IPAddress, int], Peer] = {}
         self._expires_s: dict[tuple[IPAddress, int], float] = {}
+        self._began: dict[tuple[IPAddress, int], tuple[float, int]] = {}
+        self._rates: dict[tuple[IPAddress, int], float] = {}
         self._places: dict[str | None, dict[tuple[IPAddress, int], Peer]] = {}
         self._next_expiry_s = 0.0
         self.complete = 0
@@ -81,13 +85,17 @@ class Swarm:
             self._next_expiry_s = now_s + 1
             for silent in [one for one, when_s in self._expires_s.items() if when_s < now_s]:
                 self.remove(*silent)
+        if earlier is None or earlier.left < peer.left:
+            self._began[key] = now_s, peer.left
+        self._judge(peer, now_s)
 
     def remove(self, address: IPAddress, port: int) -> None:
         """Forget a peer, if it is known."""
         peer = self._peers.pop((address, port), None)
         if peer is None:
             return
-        del self._expires_s[address, port]
+        del self._expires_s[address, port], self._began[address, port]
+        self._rates.pop((address, port), None)
         self.complete -= peer.complete
         del self._places[peer.place][address, port]
         if not self._places[peer.place]:
@@ -112,6 +120,24 @@ class Swarm:
             return False
         leaders = sum(self._leaders(place) for place in self._places)
         return leaders <= SEEDER_PEERS or zlib.crc32(asker.node.encode()) % leaders < SEEDER_PEERS
+
+    def _judge(self, peer: Peer, now_s: float) -> None:
+        """Put one of a place's first last if it is slow while its neighbours, a few of whom have far peers, are not.
+
+        Those of other places don't count, lest one after another fetch by an uplink that is slow.
+        """
+        key, (began_s, left) = (peer.address, peer.port), self._began[peer.address, peer.port]
+        if peer.complete or now_s == began_s:
+            self._rates.pop(key, None)
+            return
+        self._rates[key] = (left - peer.left) / (now_s - began_s)
+        peers, leaders = self._places[peer.place], self._leaders(peer.place)
+        # Until the second announce a pause of everybody looks as if the first to announce were slow.
+        known = now_s - began_s >= 2 * self.interval_s
+        if known and leaders < len(peers) and self._is_of_first(leaders, peer):
+            usual = statistics.median(self._rates[one] for one in peers if one in self._rates)
+            if self._rates[key] < SLOW_SHARE * usual:
+                peers[key] = peers.pop(key)
 
     def _is_of_first(self, number: int, asker: Peer) -> bool:
         """Whether the asker is one of the first `number` peers of its place."""
