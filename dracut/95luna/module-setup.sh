@@ -15,7 +15,15 @@ depends() {
         # Part of base before dracut 107.
         if [ -d "$luna_path" ]; then echo initqueue; fi
     done
+    # Rules by which udev and LVM wait for each other. Not its modules lvm and mdraid: they start what is not luna's.
+    for luna_path in "$dracutbasedir"/modules.d/??dm; do
+        if [ -d "$luna_path" ] && luna_has lvm && luna_has dmsetup; then echo dm; fi
+    done
     cat "$dracutbasedir"/modules.d/??luna/requires 2> /dev/null || :
+}
+
+luna_has() {
+    find_binary "$1" > /dev/null 2>&1
 }
 
 installkernel() {
@@ -27,14 +35,18 @@ installkernel() {
         megaraid_sas mpt3sas mpi3mr aacraid hpsa smartpqi dm_mod raid0 raid1 raid10 raid456 \
         ext4 xfs vfat nls_cp437 nls_ascii nls_iso8859-1 overlay squashfs erofs loop \
         ipmi_si ipmi_ssif ipmi_devintf xhci_pci ehci_pci uhci_hcd usbhid hid_generic
+    # Of some size, and with nobody to make such a file system without use.
+    if luna_has mkfs.btrfs; then hostonly='' instmods btrfs; fi
 }
 
 luna_install_programs() {
     inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mountpoint mv readlink rm rmdir sed setsid sh sleep sort stat sync tail \
         tar tee timeout touch tr true umount uname wc
-    inst_multiple -o blkid blockdev busybox dmesg gzip ipmitool less lsblk mkfs.ext4 mkfs.vfat mkfs.xfs mkswap ps \
-        sfdisk swapon wipefs
+    inst_multiple -o blkid blockdev busybox dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs mkfs.ext4 \
+        mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
+    # They name arrays and volumes, and start none.
+    inst_rules 11-dm-lvm.rules 63-md-raid-arrays.rules
     # glibc loads these at run time, so that no list of dependencies names them.
     inst_libdir_file 'libnss_files.so*' 'libnss_dns.so*' 'libgcc_s.so*'
     inst_multiple -o /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt
@@ -50,7 +62,21 @@ luna_install_sshd() {
     if [ -e "$initdir/etc/shadow" ]; then sed -i '/^root:/d' "$initdir/etc/shadow"; fi
 }
 
+# Where the controller runs the tree's release, what Python brings along is the tree's too, and is carried once.
+luna_share_libraries() {
+    for luna_own in "${initdir:?}"/usr/lib/luna/lib/*.so*; do
+        for luna_directory in ${libdirs:?}; do
+            luna_theirs=$luna_directory/${luna_own##*/}
+            cmp -s "$luna_own" "$luna_theirs" || continue
+            inst_library "$luna_theirs" && ln -f "$(readlink -f "$initdir$luna_theirs")" "$luna_own" && break
+        done
+    done
+}
+
 install() {
+    # A rule of udev's names it; systemd's library would come along, for sessions that nobody has in here.
+    mkdir -p "${initdir:?}/usr/bin"
+    ln -sf true "$initdir/usr/bin/loginctl"
     luna_install_programs
     luna_install_sshd
     for luna_name in luna-lib luna-agent luna-network luna-rescue luna-udhcpc; do
@@ -68,6 +94,7 @@ install() {
     inst_hook mount 10 "$moddir/luna-mount.sh"
     # tar and not cp: /lib and its like are symbolic links in the initramfs.
     tar -C "$moddir/root" -cf - . | tar -C "$initdir" --keep-directory-symlink --no-overwrite-dir -xf -
+    luna_share_libraries
     dracut_need_initqueue
     # dracut goes on without a module that it can't install; this is how luna sees that it did not.
     : > "$moddir/installed"

@@ -12,6 +12,7 @@ from luna_core.boot.view import View, places
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
 from luna_core.model import Node, OsImage
+from luna_core.model.disks import DiskLayout
 from luna_core.node.manifest import MANIFEST_NAME, Manifest
 from luna_core.operations.images.facts import find_version, no_squashfs, versions_of
 from luna_core.operations.resolve import Resolver
@@ -28,6 +29,8 @@ PROFILE = (
     "root_size",
     "numa_policy",
     "shard_cache",
+    "disks",
+    "local_boot_after_install",
     "prescript",
     "partscript",
     "postscript",
@@ -46,6 +49,12 @@ class BootFacts:
     index: int
     count: int
     bmc: BmcPlan | None = None
+
+    @property
+    def disks(self) -> DiskLayout | None:
+        """The layout of the node's disks, if it has one."""
+        layout = self.profile["disks"]
+        return layout if isinstance(layout, DiskLayout) else None
 
 
 @dataclass(frozen=True, kw_only=True)

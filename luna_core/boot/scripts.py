@@ -218,14 +218,25 @@ def _phases(
     yield Phase("prescript", _fragments(offers, "prescript", profile["prescript"]))
     yield Phase("setupbmc", [_render("setupbmc.sh.j2", bmc=facts.bmc)] if facts.bmc else ())
     before = [_render("cache-off.sh.j2", cache=CACHE)] if profile["shard_cache"] else []
-    yield Phase("partscript", [*before, *_fragments(offers, "partscript", _partscript(facts))])
+    disks = [_disks(facts, mounted=not in_memory)] if profile["disks"] else []
+    yield Phase("partscript", [*before, *disks, *_fragments(offers, "partscript", _partscript(facts))])
     size_bytes = (facts.manifest.squashfs_bytes if overlay else facts.manifest.size_bytes) + SPARE_BYTES
     yield Phase("download", [_render("download.sh.j2", size_bytes=size_bytes, **work)])
     yield Phase("setnet", [_render("setnet.sh.j2", text=_files(files))])
-    outside = [*([] if in_memory else [_render("fstab.sh.j2")]), *_fragments(offers, "postscript", None)]
+    fstab = [_render("fstab.sh.j2", on_disk=not in_memory, disks=disks)] if disks or not in_memory else []
+    outside = [*fstab, *_fragments(offers, "postscript", None)]
     yield Phase("postscript", outside, _fragments(offers, "chroot", profile["postscript"]))
     yield Phase("bootloader", (), [loader] if loader else ())
     yield Phase("finish", [_render("finish.sh.j2", layers=LAYERS if overlay else "", pid_files=pid_files, **work)])
+
+
+def _disks(facts: BootFacts, *, mounted: bool) -> str:
+    """Carries the layout out. What it has is mounted only below a root on disk: in RAM, the system's own init does."""
+    layout = facts.disks
+    if layout and layout.mounts_root() and not mounted:
+        raise BadInput(f"node {facts.node.name}: disks: a mount at / was given without root: disk; accepted is both.")
+    job = {"node_id": facts.node.id, "layout": layout and layout.document()}
+    return _render("disks.sh.j2", job=json.dumps(job, indent=1), mounted=mounted)
 
 
 def _partscript(facts: BootFacts) -> str:
@@ -233,7 +244,12 @@ def _partscript(facts: BootFacts) -> str:
     if profile["partscript"]:
         return str(profile["partscript"])
     if profile["root"] == "disk":
-        raise BadInput(f"node {facts.node.name}: root: disk was given without a partscript; it must mount $NEWROOT.")
+        if facts.disks and facts.disks.mounts_root():
+            return ""
+        raise BadInput(
+            f"node {facts.node.name}: root: disk was given without a partscript that mounts $NEWROOT, and without "
+            "disks of which one has mount: /; accepted is either."
+        )
     size = str(profile["root_size"] or "80%")
     layers = LAYERS if profile["root"] == "overlay" else ""
     return _render("root-memory.sh.j2", size=size, numa_policy=profile["numa_policy"], layers=layers, root=NEW_ROOT)
@@ -311,6 +327,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
         autoescape=False,  # noqa: S701 - these are no web pages; shell values go through `quote`
     )
     environment.filters["quote"] = lambda value: shlex.quote(str(value))

@@ -88,6 +88,19 @@ class TextParameter(click.ParamType[Any]):
         return read_value(_title(param, "text"), value) if isinstance(value, str) else value
 
 
+class DocumentParameter(TextParameter):
+    """A document in YAML or JSON, given like a text."""
+
+    name = "document"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read what the value stands for, and what that says; nothing stays an empty text."""
+        from luna_core.documents import load
+
+        text = super().convert(value, param, ctx)
+        return load(text, _title(param, "document")) if isinstance(text, str) and text.strip() else text
+
+
 class SecretParameter(click.ParamType[str]):
     """A secret: `@FILE`, `@-` for standard input, or `ask`. A literal is refused, for `ps` would show it."""
 

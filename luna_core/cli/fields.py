@@ -10,12 +10,22 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from luna_core.cli.complete import completer
-from luna_core.cli.context import EDIT, Option, SecretParameter, TextParameter, read_secret, with_options
+from luna_core.cli.context import (
+    EDIT,
+    DocumentParameter,
+    Option,
+    SecretParameter,
+    TextParameter,
+    read_secret,
+    with_options,
+)
+from luna_core.documents import dump, load
 from luna_core.errors import BadInput
 from luna_core.model.fields import Address, Reference, Secret
 
 SCRIPTS = frozenset({"prescript", "partscript", "postscript"})
 TEXTS = SCRIPTS | {"options"}
+DOCUMENTS = frozenset({"disks"})
 MEANINGFUL_WHEN_EMPTY = frozenset({"dns_suffix"})
 NOT_GIVEN_BY_HAND = frozenset({"latest", "absent"})
 ADDRESS_TYPE = get_args(Address)[0]
@@ -70,8 +80,7 @@ def given_fields(params: Mapping[str, Any], current: Mapping[str, Any] | None = 
         if name in fields:
             raise BadInput(f"--{_spelt(name)}: it was given and unset at once; accepted is one of both.")
         if value is EDIT:
-            edited = click.edit(str((current or {}).get(name) or ""), extension=".sh")
-            fields |= {} if edited is None else {name: edited}
+            fields |= _edited(name, (current or {}).get(name))
         else:
             empty = value in ("", [], {}) and name not in MEANINGFUL_WHEN_EMPTY
             fields[name] = None if empty else value
@@ -82,10 +91,19 @@ def merged_maps(current: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     """The given fields; of one that holds keys and values, those keys change that were given, and `KEY=` goes."""
     return {
         name: {key: text for key, text in {**current.get(name, {}), **value}.items() if text}
-        if isinstance(value, dict)
+        if isinstance(value, dict) and name not in DOCUMENTS
         else value
         for name, value in given.items()
     }
+
+
+def _edited(name: str, current: Any) -> dict[str, Any]:
+    """What an editor makes of a field; nothing if it was left without saving."""
+    if name not in DOCUMENTS:
+        text = click.edit(str(current or ""), extension=".sh")
+        return {} if text is None else {name: text}
+    text = click.edit(dump(current) if current else "", extension=".yaml")
+    return {} if text is None else {name: load(text, name)}
 
 
 def _option(name: str, field: FieldInfo) -> Option:
@@ -105,6 +123,8 @@ def _option(name: str, field: FieldInfo) -> Option:
         attributes |= {"multiple": True, "callback": _to_map}
     elif shape.many == "list":
         attributes |= {"multiple": True, "callback": _to_list if shape.marks else _to_plain_list}
+    elif name in DOCUMENTS:
+        attributes |= {"type": DocumentParameter(), "metavar": "@FILE|@-|edit"}
     elif name in TEXTS:
         attributes |= {"type": TextParameter(), "metavar": "TEXT|@FILE|@-|edit"}
     if shape.many:

@@ -50,7 +50,9 @@ class Secret:
     """Marks a field that is encrypted at rest and shown as `***`."""
 
 
-def _matching(pattern: re.Pattern[str], accepted: str) -> AfterValidator:
+def matching(pattern: re.Pattern[str], accepted: str) -> AfterValidator:
+    """A check that a text is as the pattern says; its error says what is `accepted`."""
+
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
             raise ValueError(f"accepted is {accepted}")
@@ -117,30 +119,30 @@ def _text_of_number(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-Name = Annotated[str, _matching(_NAME, "up to 63 letters, digits, '.', '_' and '-', a letter or digit first")]
+Name = Annotated[str, matching(_NAME, "up to 63 letters, digits, '.', '_' and '-', a letter or digit first")]
 HostName = Annotated[
-    str, _matching(_HOST_NAME, "up to 63 lower-case letters, digits and '-', not at either end (RFC 1123)")
+    str, matching(_HOST_NAME, "up to 63 lower-case letters, digits and '-', not at either end (RFC 1123)")
 ]
-Domain = Annotated[str, _matching(_DOMAIN, "a domain in lower case as in cluster or hpc.example.org")]
+Domain = Annotated[str, matching(_DOMAIN, "a domain in lower case as in cluster or hpc.example.org")]
 InterfaceName = Annotated[
-    str, _matching(_INTERFACE, "up to 15 letters, digits, '.', '_', ':' and '-' as in eth0, BOOTIF or BMC")
+    str, matching(_INTERFACE, "up to 15 letters, digits, '.', '_', ':' and '-' as in eth0, BOOTIF or BMC")
 ]
-Tag = Annotated[str, _matching(_TAG, "a word of letters, digits and any of '_.:=-'")]
+Tag = Annotated[str, matching(_TAG, "a word of letters, digits and any of '_.:=-'")]
 TEXT_OF_NUMBER = BeforeValidator(_text_of_number)
 Text = Annotated[str, TEXT_OF_NUMBER]
-Word = Annotated[Text, _matching(_WORD, "one word of printable ASCII without spaces")]
+Word = Annotated[Text, matching(_WORD, "one word of printable ASCII without spaces")]
 Label = Annotated[str, Field(max_length=128), TEXT_OF_NUMBER]
-Arguments = Annotated[str, _matching(_PRINTABLE, "printable ASCII in one line")]
-FileSystem = Annotated[str, _matching(_FILE_SYSTEM, "LABEL=name, UUID=number, PARTLABEL=name or /dev/name")]
-RootSize = Annotated[str, _matching(_ROOT_SIZE, "a size as in 4G, 800M or 60%")]
-DnsSuffix = Annotated[str, _matching(_DNS_SUFFIX, "lower-case letters, digits and '-', not at its end, or nothing")]
-BmcUser = Annotated[str, _matching(_USER, "up to 32 characters of printable ASCII without spaces")]
-Sha256 = Annotated[str, _matching(_SHA256, "64 hexadecimal digits in lower case")]
-RecordValue = Annotated[str, _matching(_RECORD_VALUE, "one line of up to 4096 characters")]
+Arguments = Annotated[str, matching(_PRINTABLE, "printable ASCII in one line")]
+FileSystem = Annotated[str, matching(_FILE_SYSTEM, "LABEL=name, UUID=number, PARTLABEL=name or /dev/name")]
+RootSize = Annotated[str, matching(_ROOT_SIZE, "a size as in 4G, 800M or 60%")]
+DnsSuffix = Annotated[str, matching(_DNS_SUFFIX, "lower-case letters, digits and '-', not at its end, or nothing")]
+BmcUser = Annotated[str, matching(_USER, "up to 32 characters of printable ASCII without spaces")]
+Sha256 = Annotated[str, matching(_SHA256, "64 hexadecimal digits in lower case")]
+RecordValue = Annotated[str, matching(_RECORD_VALUE, "one line of up to 4096 characters")]
 Mac = Annotated[str, BeforeValidator(normal_mac)]
 Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_one_address)]
 Subnetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_strict_network)]
 Mtu = Annotated[int, Field(ge=576, le=65520)]
 Vlan = Annotated[int, Field(ge=1, le=4094)]
-SecretText = Annotated[str, Secret(), _matching(_ENCRYPTED, "what luna encrypted")]
+SecretText = Annotated[str, Secret(), matching(_ENCRYPTED, "what luna encrypted")]
 Family = Literal[4, 6]

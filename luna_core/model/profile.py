@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from luna_core.model.base import Part
+from luna_core.model.disks import DiskLayout
 from luna_core.model.fields import Arguments, DnsSuffix, FileSystem, InterfaceName, Mtu, Reference, RootSize, Tag, Vlan
 
 InterfaceType = Literal["ethernet", "infiniband", "bond", "vlan", "bridge", "bmc"]
@@ -33,6 +34,10 @@ class Profile(Part):
     )
     shard_cache: FileSystem | None = Field(
         None, description="File system that keeps an image's shards until the next boot, as in LABEL=luna-cache."
+    )
+    disks: DiskLayout | None = Field(None, description="Layout of the disks, as YAML or JSON; docs/how-to/disks.md.")
+    local_boot_after_install: bool | None = Field(
+        None, description="Boot from the local disk once an installation to it was seen to come up."
     )
     kernel_arguments: Arguments | None = Field(None, description="Further arguments for the kernel.")
     prescript: str | None = Field(None, description="Shell script that runs before anything else.")

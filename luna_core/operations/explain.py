@@ -24,6 +24,8 @@ PROFILE = (
     "root_size",
     "numa_policy",
     "shard_cache",
+    "disks",
+    "local_boot_after_install",
     "kernel_arguments",
     "prescript",
     "partscript",

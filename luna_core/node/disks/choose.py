@@ -1,0 +1,49 @@
+"""Which disk of a node is which of its layout."""
+
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+from luna_core.node.disks.inventory import FoundDisk, Inventory
+from luna_core.node.disks.layout import Disk, Layout
+from luna_core.node.disks.sizes import fits
+
+
+class Refused(Exception):
+    """The layout can't be carried out, and nothing was written; the text is a sentence that says why."""
+
+
+def choose(layout: Layout, inventory: Inventory) -> dict[str, FoundDisk]:
+    """The disk for each name of the layout. Raises Refused where none fits, or several do.
+
+    Those that must be one disk come before those that take the first of several.
+    """
+    chosen: dict[str, FoundDisk] = {}
+    for disk in sorted(layout.disks, key=lambda one: one.first):
+        chosen[disk.name] = _one(disk, inventory.disks, {one.path for one in chosen.values()})
+    return {disk.name: chosen[disk.name] for disk in layout.disks}
+
+
+def _one(disk: Disk, found: Iterable[FoundDisk], taken: Collection[str]) -> FoundDisk:
+    free = [one for one in found if one.path not in taken]
+    fitting = sorted((one for one in free if _fits(disk, one)), key=lambda one: (len(one.path), one.path))
+    if not fitting:
+        there = ", ".join(map(str, free)) or "none"
+        raise Refused(f"No unused disk fits {disk.name!r} ({disk.match}); there are: {there}.")
+    if len(fitting) > 1 and not disk.first:
+        several = ", ".join(map(str, fitting))
+        raise Refused(
+            f"{len(fitting)} disks fit {disk.name!r} ({disk.match}): {several}. Say more of it, or first: true."
+        )
+    return fitting[0]
+
+
+def _fits(disk: Disk, found: FoundDisk) -> bool:
+    match = disk.match
+    if found.explicit and not match.path and not match.serial:
+        return False
+    return (
+        match.path in ("", found.path, *found.links)
+        and match.serial in ("", found.serial)
+        and fnmatchcase(found.model, match.model or "*")
+        and fits(match.size, found.size_bytes)
+    )

@@ -1,0 +1,96 @@
+"""Arrays and volume groups on disks that luna made; of others', nothing is ever started."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from luna_core.node.disks import commands
+from luna_core.node.disks.inventory import FoundArray, FoundDisk, FoundGroup, FoundPartition, FoundVolume
+from luna_core.node.disks.layout import Layout
+from luna_core.node.disks.probe import content, probe
+from luna_core.node.disks.volumes import KEPT_TAG
+
+_REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
+
+
+def look(layout: Layout, own: Sequence[FoundDisk]) -> tuple[tuple[FoundArray, ...], tuple[FoundGroup, ...]]:
+    """Start and describe the arrays and volume groups that are on these disks and in the layout."""
+    partitions = [part for disk in own for part in disk.partitions if part.own_name]
+    members = [part for part in partitions if part.content.type == "linux_raid_member"]
+    arrays = tuple(_arrays(layout, members)) if members and commands.has("mdadm") else ()
+    paths = {part.path: part.path for part in partitions if part.content.type == "LVM2_member"}
+    paths |= {os.path.realpath(one.path): one.path for one in arrays if one.content.type == "LVM2_member"}
+    return arrays, tuple(_groups(paths)) if paths and commands.has("lvm") else ()
+
+
+def confine_lvm(disks: Sequence[str]) -> None:
+    """Let LVM see the partitions of these disks, and arrays, and nothing else."""
+    commands.LVM_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    accepted = ", ".join(f'"a|^{re.escape(path)}p?[0-9]+$|"' for path in disks)
+    devices = f'devices {{ global_filter = [ {accepted}, "a|^/dev/md|", "r|.*|" ] }}'
+    text = "\n".join((devices, "backup { backup = 0", "archive = 0 }", ""))
+    (commands.LVM_DIRECTORY / "lvm.conf").write_text(text)
+
+
+def _arrays(layout: Layout, members: Sequence[FoundPartition]) -> Iterator[FoundArray]:
+    examined = [(part.path, commands.facts(["mdadm", "--examine", "--export", part.path])) for part in members]
+    for raid in layout.raids:
+        named = [(path, one) for path, one in examined if one.get("MD_NAME", "").rpartition(":")[2] == raid.name]
+        if not named:
+            continue
+        # Of two with one name, the one that was written to last.
+        _, newest = max(named, key=lambda found: int(found[1].get("MD_EVENTS", "0")))
+        yield _array(raid.name, newest, [path for path, one in named if one["MD_UUID"] == newest["MD_UUID"]])
+
+
+def _array(name: str, examined: Mapping[str, str], members: Sequence[str]) -> FoundArray:
+    path = f"/dev/md/{name}"
+    if not os.path.exists(path):
+        commands.run(["mdadm", "--assemble", "--readonly", "--run", path, *members])
+        commands.settle()
+    detail = commands.facts(["mdadm", "--detail", "--export", path])
+    active = [value for key, value in detail.items() if key.startswith("MD_DEVICE_") and key.endswith("_DEV")]
+    return FoundArray(
+        path=path,
+        uuid=examined["MD_UUID"],
+        name=name,
+        level=int(examined["MD_LEVEL"].removeprefix("raid")),
+        devices=int(examined["MD_DEVICES"]),
+        members=tuple(sorted(active)),
+        content=content(probe(path)),
+    )
+
+
+def _groups(paths: Mapping[str, str]) -> Iterator[FoundGroup]:
+    """`paths` has the plan's names of physical volumes by those of the kernel."""
+    physical = _report("pvs", "pv_name,vg_name")
+    for one in _report("vgs", "vg_name,vg_size,vg_extent_size"):
+        name = one["vg_name"]
+        members = [os.path.realpath(each["pv_name"]) for each in physical if each["vg_name"] == name]
+        commands.run(["lvm", "vgchange", "--activate", "y", name])
+        commands.settle()
+        volumes = [each for each in _report("lvs", "vg_name,lv_name,lv_size,lv_tags") if each["vg_name"] == name]
+        yield FoundGroup(
+            name=name,
+            extent_bytes=int(one["vg_extent_size"]),
+            size_bytes=int(one["vg_size"]),
+            members=tuple(sorted(paths.get(member, member) for member in members)),
+            volumes=tuple(_volume(name, each) for each in volumes),
+        )
+
+
+def _volume(group: str, one: Mapping[str, str]) -> FoundVolume:
+    return FoundVolume(
+        name=one["lv_name"],
+        size_bytes=int(one["lv_size"]),
+        kept=KEPT_TAG in one["lv_tags"].split(","),
+        content=content(probe(f"/dev/{group}/{one['lv_name']}")),
+    )
+
+
+def _report(command: str, columns: str) -> list[dict[str, str]]:
+    document: Any = json.loads(commands.run(["lvm", command, *_REPORT, "--options", columns]))
+    found: list[dict[str, str]] = document["report"][0][command.removesuffix("s")]
+    return found
