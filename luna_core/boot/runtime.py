@@ -26,7 +26,7 @@ HOME = "usr/lib/luna"
 PYTHON_DIRECTORY = f"/{HOME}/python"
 # Loaded by name: libzstd by luna's client, libgcc_s by glibc when a thread ends.
 _LIBRARIES = ("libgcc_s.so.1", "libzstd.so.1")
-_LAYOUT_VERSION = "1"
+_LAYOUT_VERSION = "2"
 # Far more than one controller uses at a time, for others may be copying theirs to an initramfs meanwhile.
 KEPT = 8
 
@@ -114,7 +114,8 @@ def _lay_out(root: Path, parts: Iterable[_Part]) -> None:
             _compile(part, destination)
         elif is_elf(part.source):
             copy_stripped(part.source, destination)
-            destination.chmod(0o755)
+            # Only the loader is started; of all that can be, dracut would look for the libraries in the image's tree.
+            destination.chmod(0o755 if destination.name.startswith("ld-") else 0o644)
         else:
             shutil.copyfile(part.source, destination)
     # Both names, for Python looks in sys.platlibdir, which is lib64 in some distributions.
