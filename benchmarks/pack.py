@@ -50,7 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(cluster.machine())
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
-        tree = arguments.tree or copied(Path("/usr"), Path(name) / "tree")
+        tree = arguments.tree or copied(Path("/usr"), Path(name) / "tree", enough_bytes=ENOUGH_BYTES)
         figures, manifest = measure(tree, Path(name), arguments.rounds)
     sizes = sorted(shard.size_bytes for shard in manifest.shards)
     print(f"{tree}: {manifest.entries} entries, {manifest.unpacked_bytes / 1e6:.0f} MB")
@@ -90,9 +90,9 @@ def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manif
     return figures, version.manifest
 
 
-def copied(source: Path, tree: Path) -> Path:
+def copied(source: Path, tree: Path, *, enough_bytes: float = float("inf"), enough_files: float = float("inf")) -> Path:
     """Whole directories of `source`, in the order of their names, until it is enough."""
-    size_bytes = 0
+    size_bytes = count = 0
     for directory, below, files in os.walk(source):
         below.sort()
         place = tree / Path(directory).relative_to(source)
@@ -100,7 +100,8 @@ def copied(source: Path, tree: Path) -> Path:
         for name in sorted(files):
             shutil.copy2(Path(directory) / name, place / name, follow_symlinks=False)
             size_bytes += (place / name).lstat().st_size
-        if size_bytes > ENOUGH_BYTES:
+        count += len(files)
+        if size_bytes > enough_bytes or count > enough_files:
             break
     return tree
 
