@@ -50,15 +50,16 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
     newest = boots(work, node, limit=1) if waited else []
     if newest and _waits(newest[0]):
         return _turn_came(work, node, newest[0], {"address": address, **version})
-    for earlier in boots(work, node, limit=KEPT_BOOTS):
+    kept = boots(work, node)
+    for earlier in kept[: KEPT_BOOTS - 1]:
         if earlier.outcome in ("booting", "failed"):
             work.put(earlier.changed(outcome="abandoned"))
-    for old in boots(work, node)[KEPT_BOOTS - 1 :]:
+    for old in kept[KEPT_BOOTS - 1 :]:
         work.remove(old)
     token = secrets.token_urlsafe(32)
     values = {"address": address, "opened": now(), "touched": now(), **_hashes(token), **version}
     session = BootSession.new(name=node.name, node=node.id, **values)
-    work.put(session)
+    work.add(session)
     set_state(work, node, "booting")
     return Opened(session, token)
 
