@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,7 @@ class StormPlan:
     uplink_mbit: float | None = None
     relays: bool = False
     wave: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     sizes: Sizes = field(default_factory=Sizes)
     timeout_s: float = 3600.0
     name: str | None = None
@@ -103,7 +104,7 @@ class Storm:
     def run(self) -> StormResult:
         """Switch all nodes on at once, and return when each has finished or failed, or time is up. Raises LunaError."""
         plan, namespace, directory = self.plan, self._state.namespace, self._state.directory
-        settings = {"boot.relays": "yes" if plan.relays else "no"}
+        settings = {"boot.relays": "yes" if plan.relays else "no", **plan.settings}
         if plan.wave is not None:
             settings["boot.wave"] = str(plan.wave)
         self._told(f"lab {self._state.name}: making a cluster of {plan.nodes} nodes")

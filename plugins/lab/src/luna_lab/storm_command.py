@@ -23,6 +23,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--uplink", "uplink_mbit", type=float, metavar="MBIT", help="Rate of every rack's uplink."),
         click.option("--relays", is_flag=True, help="Let nodes hand kernel and initramfs on."),
         click.option("--wave", type=int, help="How many nodes load these from the controller at once; 0: all."),
+        click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A further setting of the cluster."),
         click.option("--image-kb", default=4000, show_default=True, metavar="KB", help="Size of the image."),
         click.option("--kernel-kb", default=100, show_default=True, metavar="KB", help="Size of the kernel."),
         click.option("--initramfs-kb", default=250, show_default=True, metavar="KB", help="Size of the initramfs."),
@@ -38,7 +39,15 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_options
-def storm(svg: Path | None, output: str, image_kb: int, kernel_kb: int, initramfs_kb: int, **options: Any) -> None:
+def storm(
+    svg: Path | None,
+    output: str,
+    image_kb: int,
+    kernel_kb: int,
+    initramfs_kb: int,
+    given: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Let hundreds of nodes boot and install at once, and tell when how many had each step.
 
     Each has a network and a link of its own, and says all that a machine says, from DHCP to its last report; but no
@@ -53,7 +62,8 @@ def storm(svg: Path | None, output: str, image_kb: int, kernel_kb: int, initramf
     from luna_lab.storm import Storm, StormPlan
 
     sizes = Sizes(image_bytes=image_kb * 1000, kernel_bytes=kernel_kb * 1000, initramfs_bytes=initramfs_kb * 1000)
-    plan = StormPlan(sizes=sizes, **options)
+    settings = dict(word.partition("=")[::2] for word in given)
+    plan = StormPlan(sizes=sizes, settings=settings, **options)
     _end_on_signals()
     with Storm(plan, lambda text: click.echo(text, err=True)) as made:
         result = made.run()

@@ -26,7 +26,7 @@ def data(plan: StormPlan, result: StormResult) -> dict[str, Any]:
     sizes = vars(plan.sizes)
     return {
         **{name: getattr(plan, name) for name in ("nodes", "transport", "mbit", "controller_mbit", "racks")},
-        **{name: getattr(plan, name) for name in ("uplink_mbit", "relays", "wave")},
+        **{name: getattr(plan, name) for name in ("uplink_mbit", "relays", "wave", "settings")},
         **sizes,
         "finished": result.finished(),
         "took_s": round(result.took_s, 2),
