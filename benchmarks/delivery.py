@@ -19,6 +19,8 @@ and udpcast bring one .tar.zst of the same files, unpacked by tar.
 """
 
 import argparse
+import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,17 +105,19 @@ def measure(case: Case, way: str) -> tuple[cluster.Result, int]:
         return ways[way](), version.size_bytes
 
 
-def by_luna(delivery: Delivery, version: ImageVersion, transport: str) -> cluster.Result:
-    """By luna's client with one transport only."""
+def by_luna(delivery: Delivery, version: ImageVersion, transport: str, head_start_s: float = 0.0) -> cluster.Result:
+    """By luna's client with one transport only; the first node starts some seconds before the others."""
     endpoints = {
         machine: [one for one in delivery.endpoints(machine, version) if one.transport == transport]
         for machine in delivery.switch.machines[1:]
     }
-    return cluster.measured(
-        delivery,
-        lambda machine: delivery.fetch(machine, version, endpoints[machine]),
-        lambda machine: delivery.phase_s(machine, "download"),
-    )
+
+    def start(machine: int) -> "subprocess.Popen[bytes]":
+        client = delivery.fetch(machine, version, endpoints[machine])
+        time.sleep(head_start_s * (machine == 1))
+        return client
+
+    return cluster.measured(delivery, start, lambda machine: delivery.phase_s(machine, "download"))
 
 
 def line(case: Case, way: str, result: cluster.Result, size_bytes: int) -> str:

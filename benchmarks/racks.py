@@ -1,11 +1,12 @@
 """What crosses the uplinks of racks, with nodes that prefer peers of their own rack and without.
 
-    python benchmarks/racks.py [--racks 4] [--nodes 8] [--mbit 25] [--oversubscribed 4] [--seconds 10]
+    python benchmarks/racks.py [--racks 4] [--nodes 8] [--mbit 25] [--oversubscribed 4] [--seconds 10] [--slow 5]
 
 Run it as root; it takes two minutes. Each rack is a switch of its own; its uplink carries what all its nodes together
 could take, divided by --oversubscribed; the controller is above the racks, its link as fast as an uplink. "Share" is
 the setting torrent.near_share; with 0 places don't matter. A copy is the image's bytes; "into" is what an uplink
 carried down, divided by the rack's nodes: 1 / nodes is the least. The limit is the image's bytes through a node's link.
+With --slow a node comes first in its rack, by three seconds, and has a link of that rate; its own time doesn't count.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from delivery import by_luna
 
 from luna_core.testing.switch import Switch
 
+HEAD_START_S = 3.0
 HEADER = "share  unpacked/limit  copies sent  copies per node: into a rack  out of it  the busiest into  busy"
 
 
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--oversubscribed", type=float, default=4, help="how much slower an uplink is (4)")
     parser.add_argument("--seconds", type=float, default=10, help="how long a node's link carries the image (10)")
     parser.add_argument("--shares", default="0.75,0", help="values of torrent.near_share (0.75,0)")
+    parser.add_argument("--slow", type=float, help="rate of one rack's first node (as of all)")
     given = parser.parse_args()
     cluster.need("ip", "tc")
     print(cluster.machine())
@@ -44,23 +47,28 @@ def main() -> None:
             racks=given.racks,
             uplink_mbit=uplink_mbit,
         )
-        print(line(near_share, switch, given.mbit, given.seconds), flush=True)
+        print(line(near_share, switch, given.mbit, given.seconds, given.slow), flush=True)
 
 
-def line(near_share: float, switch: Switch, mbit: float, seconds: float) -> str:
+def line(near_share: float, switch: Switch, mbit: float, seconds: float, slow_mbit: float | None) -> str:
     """One delivery, as a line of the table."""
     with cluster.cluster(switch, {"torrent.near_share": near_share}) as delivery:
         version = cluster.publish(delivery, cluster.random_tree(delivery, int(mbit * 1e6 / 8 * seconds)))
         before = [switch.uplink_bytes(rack) for rack in switch.racks]
-        result = by_luna(delivery, version, "torrent")
+        if slow_mbit:
+            switch.shape(1, slow_mbit)
+        result = by_luna(delivery, version, "torrent", HEAD_START_S if slow_mbit else 0)
         after = [switch.uplink_bytes(rack) for rack in switch.racks]
     copies_bytes = version.size_bytes * (len(switch.machines) - 1) / len(switch.racks)
     into, out = (
         [(done[way] - begun[way]) / copies_bytes for begun, done in zip(before, after, strict=True)] for way in (0, 1)
     )
     limit_s = version.size_bytes * 8 / (mbit * 1e6)
+    last_s = max(result.ended.values())
+    if slow_mbit:
+        last_s = max(end_s for machine, end_s in result.ended.items() if machine != 1) - HEAD_START_S
     return (
-        f"{near_share:5}  {result.unpacked_s / limit_s:14.2f}  {result.sent_bytes / version.size_bytes:11.2f}  "
+        f"{near_share:5}  {last_s / limit_s:14.2f}  {result.sent_bytes / version.size_bytes:11.2f}  "
         f"{statistics.mean(into):28.3f}  {statistics.mean(out):9.3f}  {max(into):16.3f}  {result.busy_share:4.0%}"
     )
 

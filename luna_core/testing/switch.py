@@ -78,6 +78,11 @@ class Switch:
         """What a rack's uplink carried into the rack and out of it, headers included."""
         return self._sent_bytes(self._bridge, f"down{rack}"), self._sent_bytes(self._bridge, f"up{rack}")
 
+    def shape(self, machine: int, mbit: float) -> None:
+        """Give a machine's link another rate, in each direction."""
+        for name, link in ((self.namespace(machine), "eth0"), (self._bridge, f"port{machine}")):
+            self._shape(name, link, mbit)
+
     def unplug(self, machine: int) -> None:
         """Take a machine off the switch at once: what it had open is not closed, but silent."""
         run(["ip", "-n", self._bridge, "link", "set", f"port{machine}", "down"])
@@ -95,7 +100,8 @@ class Switch:
         run(["ip", "-n", self._bridge, "link", "add", up, "type", "veth", "peer", "name", down])
         for link, master in ((up, bridge), (down, "switch")):
             run(["ip", "-n", self._bridge, "link", "set", link, "master", master, "up"])
-            self._shape(self._bridge, link, self._uplink_mbit)
+            if self._uplink_mbit:
+                self._shape(self._bridge, link, self._uplink_mbit)
         run(["ip", "-n", self._bridge, "link", "set", bridge, "up"])
 
     def _plug_in(self, machine: int) -> None:
@@ -104,14 +110,13 @@ class Switch:
         run(["ip", "-n", own, "address", "add", f"{self.address(machine)}/16", "broadcast", "+", "dev", "eth0"])
         run(["ip", "-n", own, "link", "set", "eth0", "up"])
         run(["ip", "-n", self._bridge, "link", "set", port, "master", f"rack{rack}" if rack else "switch", "up"])
-        for name, link in ((own, "eth0"), (self._bridge, port)):
-            self._shape(name, link, self._rates[machine])
+        if rate := self._rates[machine]:
+            self.shape(machine, rate)
 
-    def _shape(self, namespace: str, link: str, mbit: float | None) -> None:
-        if mbit:
-            burst = max(128 << 10, int(mbit * 1e6 / 8 * 0.002))
-            shape = ["tbf", "rate", f"{mbit}mbit", "burst", str(burst), "limit", str(_QUEUE_BYTES + burst)]
-            run(["tc", "-n", namespace, "qdisc", "add", "dev", link, "root", *shape])
+    def _shape(self, namespace: str, link: str, mbit: float) -> None:
+        burst = max(128 << 10, int(mbit * 1e6 / 8 * 0.002))
+        shape = ["tbf", "rate", f"{mbit}mbit", "burst", str(burst), "limit", str(_QUEUE_BYTES + burst)]
+        run(["tc", "-n", namespace, "qdisc", "replace", "dev", link, "root", *shape])
 
     def _sent_bytes(self, namespace: str, link: str) -> int:
         path = f"/sys/class/net/{link}/statistics/tx_bytes"
