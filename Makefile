@@ -6,7 +6,7 @@ PYTHON ?= python3
 APT ?= yes
 PYTEST_ARGS ?=
 DEMO_NODES ?= 4
-BENCH_NODES ?= 1,8,16,32
+BENCH_NODES ?= 8,1,16,32
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -50,12 +50,14 @@ man: install ## Write the man pages into build/man
 demo: install ## Boot four virtual machines from the network on this machine (needs root)
 	$(VENV)/bin/luna lab demo --nodes $(DEMO_NODES) --quarter --power-off
 
-bench: install ## Measure luna beside its peers on this machine, in 20 minutes (needs root; docs/how-to/benchmarks.md)
-	$(VENV)/bin/python benchmarks/delivery.py --nodes $(BENCH_NODES)
-	$(VENV)/bin/python benchmarks/racks.py
-	$(VENV)/bin/python benchmarks/pack.py
-	$(VENV)/bin/python benchmarks/control_plane.py
-	$(VENV)/bin/python benchmarks/relays.py
+# The most telling first, for the whole takes long.
+bench: install ## Measure luna beside its peers on this machine, in 45 minutes (needs root; docs/how-to/benchmarks.md)
+	@for benchmark in "delivery.py --nodes $(BENCH_NODES)" control_plane.py racks.py "racks.py --shares 0.75 --slow 5" \
+		relays.py delta.py pack.py storm_model.py; do \
+		echo "== benchmarks/$$benchmark"; \
+		$(VENV)/bin/python benchmarks/$$benchmark; \
+		echo "== $$((SECONDS / 60)) minutes so far"; \
+	done
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
