@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from luna_core.errors import CommandFailed
@@ -59,11 +59,12 @@ def run_contained(
     told: Callable[[str], object] = lambda line: None,
     *,
     environment: Mapping[str, str] | None = None,
+    accepted: Collection[int] = (0,),
 ) -> None:
     """Run a long command in mount and process namespaces of its own, telling each line that it prints on either stream.
 
     Its mounts and processes end with it, also if luna is interrupted or killed. Needs root. Raises CommandFailed with
-    its last lines.
+    its last lines for an exit status that isn't among the `accepted`.
     """
     name = Path(command[0]).name
     if shutil.which(command[0]) is None:
@@ -89,6 +90,6 @@ def run_contained(
             for _ in output:
                 pass
             raise
-    if process.returncode:
+    if process.returncode not in accepted:
         said = "\n".join(last).strip()
         raise CommandFailed(f"{name} exited with status {process.returncode}{':' if said else '.'}\n{said}".strip())

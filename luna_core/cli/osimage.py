@@ -10,7 +10,9 @@ from luna_core.cli.context import dry_run_option, output_option, pass_luna
 from luna_core.cli.kinds import osimage
 from luna_core.cli.objects import name_argument
 from luna_core.cli.osimage_chroot import chroot
+from luna_core.cli.osimage_grab import make_grab
 from luna_core.cli.osimage_pack import megabytes, pack
+from luna_core.cli.osimage_push import push
 from luna_core.cli.osimage_version import version
 from luna_core.cli.output import emit_one
 from luna_core.cli.progress import Progress
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 osimage.add_command(chroot)
 osimage.add_command(pack)
+osimage.add_command(push)
 osimage.add_command(version)
 
 
@@ -153,5 +156,6 @@ def sweep(luna: "Luna", output: str) -> None:
 osimage.verbs |= {
     "build": Verb("Make an image's tree with its distribution's own tools, and the image if it is new.", _build),
     "clone": Verb("Add an image like another one, with a copy of its tree.", _clone),
+    "grab": Verb("Fetch a running machine into an image's tree, and make the image if it is new.", make_grab),
     "import": Verb("Make an image's tree of a directory, a tar archive or an OCI layout.", _import),
 }

@@ -10,6 +10,11 @@ def os_release(root: Path) -> Mapping[str, str]:
         path = root / name
         # /etc/os-release is usually a symbolic link, which may lead out of the tree if it is an absolute one.
         if path.is_file() and path.resolve().is_relative_to(root.resolve()):
-            pairs = (line.partition("=") for line in path.read_text().splitlines() if "=" in line)
-            return {key: value.strip("\"'") for key, _, value in pairs}
+            return parse_os_release(path.read_text())
     return {}
+
+
+def parse_os_release(text: str) -> Mapping[str, str]:
+    """The values in the text of an os-release(5) file."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key: value.strip("\"'") for key, _, value in pairs}

@@ -36,7 +36,7 @@ def build(luna: Luna, name: str, fields: Mapping[str, Any], tell: Tell) -> Made:
     there is a tree, BadInput for `fields` that an existing osimage doesn't have, CommandFailed with the package
     manager's last lines.
     """
-    image, is_new = _prospect(luna, name, fields)
+    image, is_new = prospect(luna, name, fields)
     if image.distro == AUTO:
         verb = "build" if is_new else "change"
         raise BadInput(
@@ -51,7 +51,7 @@ def build(luna: Luna, name: str, fields: Mapping[str, Any], tell: Tell) -> Made:
     packages = sorted({*distro.boot_packages(image), *wanted, *extra})
     with _lock(luna, image, "building"), trees.draft(image.path) as draft:
         distro.build(image, draft, packages, tell)
-        _finish(luna, image, draft, fields if is_new else None, f"osimage build {name}")
+        finish(luna, image, draft, fields if is_new else None, f"osimage build {name}")
     return Made(path=image.path, is_new=is_new)
 
 
@@ -60,14 +60,14 @@ def import_tree(luna: Luna, name: str, fields: Mapping[str, Any], source: str, t
 
     As with `build`, an osimage that doesn't exist is made of `fields`. Raises BadInput for a source that is none.
     """
-    image, is_new = _prospect(luna, name, fields)
+    image, is_new = prospect(luna, name, fields)
     trees.refuse_tree(name, image.path)
     found = sources.recognise(source)
     trees.require_space(image.path, found.size_bytes, f"Importing {source}")
     with _lock(luna, image, "importing"), trees.draft(image.path) as draft:
         found.unpack(draft, tell)
         sources.refuse_no_system(draft, source)
-        _finish(luna, image, draft, fields if is_new else None, f"osimage import {name}")
+        finish(luna, image, draft, fields if is_new else None, f"osimage import {name}")
     return Made(path=image.path, is_new=is_new)
 
 
@@ -75,7 +75,8 @@ def _lock(luna: Luna, image: types.Image, doing: str) -> AbstractContextManager[
     return tree_lock(luna.settings, image.name, image.path, doing)
 
 
-def _finish(luna: Luna, image: types.Image, draft: Path, fields: Mapping[str, Any] | None, what: str) -> None:
+def finish(luna: Luna, image: types.Image, draft: Path, fields: Mapping[str, Any] | None, what: str) -> None:
+    """Put the draft in the place of the image's tree, and make the osimage of `fields`, if any: both or none."""
     trees.refuse_tree(image.name, image.path)
     trees.put_in_place(draft, image.path)
     if fields is None:
@@ -87,7 +88,7 @@ def _finish(luna: Luna, image: types.Image, draft: Path, fields: Mapping[str, An
         raise
 
 
-def _prospect(luna: Luna, name: str, fields: Mapping[str, Any]) -> tuple[types.Image, bool]:
+def prospect(luna: Luna, name: str, fields: Mapping[str, Any]) -> tuple[types.Image, bool]:
     """The facts of an osimage, whether it exists or is to be made of `fields`, and which of the two."""
     values = luna.cluster_settings()
 

@@ -23,7 +23,7 @@ def image_facts(luna: "Luna", name: str) -> types.Image:
     """What plugins are told of an osimage; its distro is recognised from its tree if that is left to luna."""
     values = luna.cluster_settings()
     image = luna.read(lambda work: Resolver(work, values).image(work.get(OsImage, name)))
-    return image if image.distro != AUTO else _recognised(luna, image)
+    return image if image.distro != AUTO else recognised(luna, image)
 
 
 def distro_of(luna: "Luna", image: types.Image) -> Distro:
@@ -99,7 +99,8 @@ def _image_of(lineages: Lineages, profile: Cluster | Group | Node) -> object:
     return lineages.of(profile.id).say("osimage").value
 
 
-def _recognised(luna: "Luna", image: types.Image) -> types.Image:
+def recognised(luna: "Luna", image: types.Image) -> types.Image:
+    """The image with the distro that its tree is of; raises BadInput if there is no tree, or nobody knows it."""
     if not image.path.is_dir():
         raise BadInput(
             f"osimage {image.name}: path: {image.path} is no directory; 'luna osimage build {image.name}' or "

@@ -1,0 +1,67 @@
+"""A tree is renewed beside itself and exchanged when it is whole: whatever happens before leaves it as it was."""
+
+import ctypes
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from luna_core.errors import BadInput, LunaError
+from luna_core.operations.images.trees import remove_tree
+
+# Two tries that came to nothing are remembered, in case the second one was given up early.
+_KEPT = 2
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A directory beside a tree that is to become it, those of earlier tries, and one for what has half arrived."""
+
+    draft: Path
+    earlier: tuple[Path, ...]
+    partial: Path
+
+
+@contextmanager
+def stage(tree: Path) -> Iterator[Stage]:
+    """An empty draft; it stays for the next try unless the block ends well. The caller holds the tree's lock.
+
+    The names are those of other drafts, so that 'luna osimage sweep' finds them.
+    """
+    if os.path.ismount(tree):
+        raise BadInput(f"{tree} is a mount point, and can't be exchanged in one step; accepted is a directory below.")
+    prefix = f".{tree.name}.luna-grab-"
+    try:
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        left = sorted((one for one in tree.parent.iterdir() if one.name.startswith(prefix)), key=_age)
+        for old in left[:-_KEPT]:
+            remove_tree(old)
+        draft = Path(tempfile.mkdtemp(dir=tree.parent, prefix=prefix))
+        draft.chmod(0o755)
+    except OSError as error:
+        raise LunaError(f"{tree.parent} can't be written: {error.strerror}.") from error
+    partial = tree.parent / f".{tree.name}.luna-partial"
+    yield Stage(draft, tuple(left[-_KEPT:]), partial)
+    for done in (*left, draft, partial):
+        remove_tree(done)
+
+
+def exchange(draft: Path, tree: Path) -> None:
+    """Put the draft in the place of the tree and the tree in the draft's, in one step: renameat2(2).
+
+    Raises LunaError if their file system can't.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(draft), _AT_FDCWD, os.fsencode(tree), _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        hint = " Its file system can't exchange directories; a local one can." if number == errno.EINVAL else ""
+        raise LunaError(f"{tree} could not be replaced: {os.strerror(number)}.{hint} The new tree is {draft}.")
+
+
+def _age(path: Path) -> int:
+    return path.stat().st_ctime_ns
