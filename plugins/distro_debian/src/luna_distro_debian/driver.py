@@ -5,9 +5,10 @@ from pathlib import Path
 
 from luna_core.distro.links import resolv_conf
 from luna_core.distro.tree import os_release
+from luna_core.errors import Unsupported
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
-from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, tree
+from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, systemd_boot, tree
 from luna_distro_debian.build import build_tree, is_ubuntu
 
 _RENDERERS = {"netplan": netplan.files, "ifupdown": ifupdown.files, "networkd": networkd.files}
@@ -77,8 +78,13 @@ class Debian(Distro):
         return [NodeFile(path="/usr/sbin/policy-rc.d", content="#!/bin/sh\nexit 101\n", mode=0o755)]
 
     def boot_loader_script(self, node: Node, root: Path) -> str:
-        """GRUB, if the tree has it."""
-        return grub.install_script(node, root)
+        """GRUB or systemd-boot, whichever the tree has. Raises Unsupported for one with neither."""
+        for loader in (grub, systemd_boot):
+            if loader.present(root):
+                return loader.install_script(node)
+        raise Unsupported(
+            f"{root} has no boot loader; install grub2-common with grub-pc-bin or grub-efi-amd64-bin, or systemd-boot."
+        )
 
     def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:
         """What dpkg has as installed."""

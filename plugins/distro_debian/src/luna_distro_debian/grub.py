@@ -1,13 +1,14 @@
-"""GRUB on a node's own disk, for the firmware with which the node was booted."""
+"""GRUB on every disk that holds /boot, for the firmware with which the node was booted."""
 
 import shlex
 from pathlib import Path
 
-from luna_core.errors import Unsupported
+from luna_core.distro.boot_loader import FUNCTIONS
 from luna_core.types import Node
+from luna_distro_debian.initramfs import INITRAMFS
 
-# Into the removable path of the UEFI specification, section 3.5.1.1: it needs no boot entry of the firmware's, so
-# that the network stays first in its order and luna decides what boots.
+# By UEFI into the removable path, which a firmware finds that has lost its entries. grub-install puts shim there too,
+# where the tree has the signed packages.
 _SCRIPT = """\
 mkdir -p /etc/default/grub.d
 cat > /etc/default/grub.d/luna.cfg <<'END'
@@ -15,8 +16,12 @@ cat > /etc/default/grub.d/luna.cfg <<'END'
 GRUB_TERMINAL=${{GRUB_TERMINAL:-console}}
 GRUB_CMDLINE_LINUX={arguments}
 END
+cat >> /etc/default/grub.d/luna.cfg <<END
+GRUB_CMDLINE_LINUX="\\$GRUB_CMDLINE_LINUX $(luna_root_arguments)"
+END
 if [ -d /sys/firmware/efi ]; then
-    grub-install --efi-directory=/boot/efi --removable --no-nvram
+    luna_on_each_esp grub-install --removable --no-nvram --efi-directory
+    luna_boot_entries
 else
     for disk in $(grub-probe --target=disk /boot); do
         grub-install --target=i386-pc "$disk"
@@ -26,8 +31,11 @@ update-grub
 """
 
 
-def install_script(node: Node, root: Path) -> str:
-    """Installs GRUB on the disks that hold /boot. Raises Unsupported for a tree without GRUB."""
-    if not (root / "usr/sbin/update-grub").exists() or not (root / "usr/sbin/grub-install").exists():
-        raise Unsupported(f"{root} has no GRUB; install grub-pc-bin or grub-efi-amd64-bin, and grub2-common, in it.")
-    return _SCRIPT.format(arguments=shlex.quote(node.kernel_arguments))
+def present(root: Path) -> bool:
+    """Whether the tree has it."""
+    return (root / "usr/sbin/update-grub").exists() and (root / "usr/sbin/grub-install").exists()
+
+
+def install_script(node: Node) -> str:
+    """Installs it, with the node's kernel arguments for every kernel."""
+    return FUNCTIONS + INITRAMFS + _SCRIPT.format(arguments=shlex.quote(node.kernel_arguments))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
-from luna_distro_rhel import families, ifcfg, keyfiles, rpm, settings
+from luna_distro_rhel import families, grub2, ifcfg, keyfiles, rpm, settings
 from luna_distro_rhel.build import build_tree
 
 _SYSTEM = ("system-release", "systemd", "dbus", "NetworkManager", "openssh-server", "iproute", "kmod", "rpm", "dnf")
@@ -72,6 +72,10 @@ class Rhel(Distro):
         own = ("/etc/NetworkManager/system-connections/luna-*", "/etc/NetworkManager/conf.d/10-luna.conf")
         scripts = ("/etc/sysconfig/network-scripts/ifcfg-*", "/etc/systemd/network/*-luna*")
         return ("/var/log/*", "/var/lib/systemd/*", *own, *scripts, "/etc/fstab", "/swapfile")
+
+    def boot_loader_script(self, node: Node, root: Path) -> str:
+        """GRUB, if the tree has it."""
+        return grub2.install_script(node, root)
 
     def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:
         """What the RPM database has."""
