@@ -79,9 +79,10 @@ class Debian(Distro):
 
     def boot_loader_script(self, node: Node, root: Path) -> str:
         """GRUB or systemd-boot, whichever the tree has. Raises Unsupported for one with neither."""
-        for loader in (grub, systemd_boot):
-            if loader.present(root):
-                return loader.install_script(node)
+        if grub.present(root):
+            return grub.install_script(node)
+        if systemd_boot.present(root):
+            return systemd_boot.install_script(node)
         raise Unsupported(
             f"{root} has no boot loader; install grub2-common with grub-pc-bin or grub-efi-amd64-bin, or systemd-boot."
         )
