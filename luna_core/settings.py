@@ -130,7 +130,7 @@ CORE_SETTINGS = (
     ),
     Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
     Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),
-    Setting(name="boot.arm64_file", default="snponly-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),
+    Setting(name="boot.arm64_file", default="ipxe-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),
     Setting(name="power.parallel", default=64, help="How many BMCs of one driver are asked at once."),
     Setting(name="power.stagger_s", default=0.0, help="Seconds between two machines that are switched on."),
     Setting(name="power.timeout_s", default=5.0, help="Seconds that a BMC may take to answer."),

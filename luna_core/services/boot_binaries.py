@@ -8,11 +8,13 @@ from luna_core.services import configured
 from luna_core.services.boot_files import FIRMWARE
 from luna_core.types import Cluster
 
-# Debian's ipxe, and Red Hat's ipxe-bootimgs-x86 and ipxe-bootimgs-aarch64.
+# Debian's ipxe, which has files for arm64 since Debian 13, and Red Hat's ipxe-bootimgs-x86 and ipxe-bootimgs-aarch64.
 PACKAGED = {
     "undionly.kpxe": ("/usr/lib/ipxe/undionly.kpxe", "/usr/share/ipxe/undionly.kpxe"),
     "snponly.efi": ("/usr/lib/ipxe/snponly.efi", "/usr/share/ipxe/ipxe-snponly-x86_64.efi"),
-    "snponly-arm64.efi": ("/usr/lib/ipxe/arm64-efi/snponly.efi", "/usr/share/ipxe/arm64-efi/snponly.efi"),
+    "ipxe.efi": ("/usr/lib/ipxe/ipxe.efi", "/usr/share/ipxe/ipxe-x86_64.efi"),
+    "ipxe-arm64.efi": ("/usr/lib/ipxe/ipxe-arm64.efi", "/usr/share/ipxe/arm64-efi/ipxe.efi"),
+    "snponly-arm64.efi": ("/usr/share/ipxe/arm64-efi/snponly.efi",),
 }
 
 

@@ -17,7 +17,7 @@ def test_boot_files_come_from_packages_but_a_site_s_own_stay(tmp_path: Path, mon
     served.mkdir()
     (served / "undionly.kpxe").write_text("the site's own")
 
-    assert install_boot_files(cluster) == ["snponly-arm64.efi"]
+    assert install_boot_files(cluster) == ["ipxe-arm64.efi"]
     assert (served / "snponly.efi").read_text() == "packaged"
     assert (served / "undionly.kpxe").read_text() == "the site's own"
     assert sorted(path.name for path in served.iterdir()) == ["snponly.efi", "undionly.kpxe"]

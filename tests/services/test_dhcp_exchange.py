@@ -85,7 +85,7 @@ def test_firmware_and_ipxe_are_told_what_to_load(
 ) -> None:
     serve(plan)
     files = {number: ask(*architecture(number))["boot_file"] for number in (0, 7, 9, 11)}
-    assert files == {0: "undionly.kpxe", 7: "snponly.efi", 9: "snponly.efi", 11: "snponly-arm64.efi"}
+    assert files == {0: "undionly.kpxe", 7: "snponly.efi", 9: "snponly.efi", 11: "ipxe-arm64.efi"}
     assert ask(*architecture(7))["siaddr"] == "10.141.255.254"
 
     http = ask(*architecture(16), "-V", "HTTPClient:Arch:00016")
