@@ -19,7 +19,7 @@ ALWAYS: Final = (
     *("/etc/resolv.conf", "/etc/fstab", "/etc/crypttab", "/etc/mdadm.conf", "/etc/mdadm/mdadm.conf", "/etc/adjtime"),
     *("/etc/lvm/archive/*", "/etc/lvm/backup/*", "/etc/lvm/devices/*", "/etc/multipath/bindings"),
     *("/etc/multipath/wwids", "/etc/udev/rules.d/70-persistent-*", "/etc/krb5.keytab", "/etc/ssh/ssh_host_*"),
-    *("/boot/efi/*", "/efi/*", "/boot/grub/*", "/boot/grub2/*", "/boot/loader/*", "/etc/default/grub.d/luna.cfg"),
+    *("/boot/efi/*", "/efi/*", "/boot/grub/*", "/boot/grub2/*", "/boot/loader/*", "/etc/kernel/cmdline"),
     *("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret", PARTIAL),
 )
 

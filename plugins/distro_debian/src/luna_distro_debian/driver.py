@@ -71,7 +71,11 @@ class Debian(Distro):
 
     def grab_excludes(self) -> Sequence[str]:
         """What a running machine has that an image must not."""
-        return ("/var/log/*", "/var/lib/systemd/*", "/etc/systemd/network/*-luna*", "/etc/fstab", "/swapfile")
+        return (
+            *("/var/log/*", "/var/lib/systemd/*", "/var/lib/dpkg/lock*", "/var/lib/apt/lists/*", "/var/cache/apt/*"),
+            *("/var/spool/*", "/var/mail/*", "/var/crash/*", "/etc/.pwd.lock", "/etc/initramfs-tools/conf.d/resume"),
+            *("/etc/systemd/network/*-luna*", "/etc/netplan/50-luna.yaml", "/etc/default/grub.d/luna.cfg"),
+        )
 
     def chroot_files(self, root: Path) -> Sequence[NodeFile]:
         """What invoke-rc.d(8) asks before it starts a daemon; 101: it may not."""

@@ -71,7 +71,9 @@ class Rhel(Distro):
         """What a running machine has that an image must not."""
         own = ("/etc/NetworkManager/system-connections/luna-*", "/etc/NetworkManager/conf.d/10-luna.conf")
         scripts = ("/etc/sysconfig/network-scripts/ifcfg-*", "/etc/systemd/network/*-luna*")
-        return ("/var/log/*", "/var/lib/systemd/*", *own, *scripts, "/etc/fstab", "/swapfile")
+        state = ("/var/lib/rpm/.rpm.lock", "/var/lib/rpm/__db.*", "/etc/.pwd.lock", "/etc/default/grub")
+        caches = ("/var/cache/dnf/*", "/var/cache/libdnf5/*", "/var/spool/*", "/var/crash/*", "/var/lib/rhsm/*")
+        return ("/var/log/*", "/var/lib/systemd/*", *own, *scripts, *state, *caches)
 
     def boot_loader_script(self, node: Node, root: Path) -> str:
         """GRUB, if the tree has it."""

@@ -12,6 +12,8 @@ CACHE = Path("/var/cache/luna-lab")
 PACKAGES = (
     *("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "linux-image-cloud-amd64"),
     *("dracut", "curl", "ca-certificates", "zstd", "busybox-static"),
+    # For grab and push.
+    "rsync",
     # For nodes with a disk that a partscript divides.
     *("fdisk", "grub2-common", "grub-pc-bin"),
 )
