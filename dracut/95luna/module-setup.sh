@@ -46,7 +46,7 @@ luna_install_programs() {
     inst_multiple -o blkid blockdev busybox dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs mkfs.ext4 \
         mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
     # They name arrays and volumes, and start none.
-    inst_rules 11-dm-lvm.rules 63-md-raid-arrays.rules
+    inst_rules 11-dm-lvm.rules 56-lvm.rules 63-md-raid-arrays.rules
     # glibc loads these at run time, so that no list of dependencies names them.
     inst_libdir_file 'libnss_files.so*' 'libnss_dns.so*' 'libgcc_s.so*'
     inst_multiple -o /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt
