@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from luna_core import types
-from luna_core.boot import scripts, sessions, waiting
+from luna_core.boot import local_boot, scripts, sessions, waiting
 from luna_core.boot.bmc import bmc_password
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts, files_url
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
@@ -143,6 +143,8 @@ class BootService:
             if after.outcome == "installed":
                 self._relays.withdraw(after.node)
             self._tell(after.node, before.outcome, after.outcome)
+        if after.outcome == "installed" and not self.up_port() and self._is_to_boot_locally(after):
+            self._boot_locally(after, lambda work: None)
 
     def progress(self, token: str, address: str, figures: dict[str, float | str]) -> None:
         """Keep the newest figures of a transfer; raises Refused."""
@@ -246,9 +248,28 @@ class BootService:
         return self.luna.read(operation)
 
     def is_up(self, session: BootSession) -> None:
-        """Keep that a node's own system answers."""
-        self.commits.run(lambda work: sessions.record_up(work, work.by_id(BootSession, session.id)))
+        """Keep that a node's own system answers, which is when an installation has proved good."""
+
+        def keep(work: Work) -> None:
+            sessions.record_up(work, work.by_id(BootSession, session.id))
+
+        if self._is_to_boot_locally(session):
+            self._boot_locally(session, keep)
+        else:
+            self.commits.run(keep)
         self._tell(session.node, "installed", "up")
+
+    def _is_to_boot_locally(self, session: BootSession) -> bool:
+        return self.luna.read(lambda work: local_boot.is_asked_for(work, session))
+
+    def _boot_locally(self, session: BootSession, keep: Callable[[Work], None]) -> None:
+        """Have a node boot from its own disk from now on, and what else is to be kept, with an entry in the history."""
+
+        def operation(work: Work) -> None:
+            keep(work)
+            local_boot.set_local_boot(work, session)
+
+        self.luna.change(operation, f"local boot of {session.name} after its installation")
 
     def up_port(self) -> int:
         """The TCP port by which a node is known to be up; 0 if nobody is to look."""
