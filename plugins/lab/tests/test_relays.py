@@ -57,7 +57,9 @@ class Third:
 
     def _plug_in(self) -> None:
         own_network()
-        cable = f"link add eth0 address {self._mac} type veth peer name third netns {self._namespace.name}"
+        # The bridge has the lowest MAC of its ports, so its own must not be lower.
+        port = f"name third address fe:ff:ff:ff:ff:03 netns {self._namespace.name}"
+        cable = f"link add eth0 address {self._mac} type veth peer {port}"
         run(["ip", "-batch", "-"], stdin=f"{cable}\naddress add 10.141.0.3/16 dev eth0\nlink set eth0 up\n")
 
     def _ask(self) -> str:

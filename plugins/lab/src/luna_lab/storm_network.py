@@ -12,6 +12,9 @@ from luna_lab.namespace import BRIDGE, Namespace
 _NEW_NETWORK = 0x40000000
 _NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default")
 _NEIGHBOURS_OF_A_NODE = 128
+# By default a bridge has the lowest MAC of its ports: a node that ends would take the controller's address with it, and
+# nobody would reach the controller until the neighbour entries of all nodes have expired, a minute later.
+_CONTROLLER_MAC = "52:54:00:72:00:00"
 
 
 def mac_of(number: int) -> str:
@@ -43,11 +46,12 @@ def shape(rate_mbit: float | None) -> list[str]:
 
 def make_racks(namespace: Namespace, racks: int, uplink_mbit: float | None) -> None:
     """A switch for each rack below the lab's own, each by an uplink that is held to a rate in both directions."""
-    links = ["link set br0 type bridge mcast_snooping 0"]
+    links = [f"link set {BRIDGE} address {_CONTROLLER_MAC} type bridge mcast_snooping 0"]
     for rack in range(racks):
         links += [
             f"link add rack{rack} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-            f"link set rack{rack} up",
+            # Else the kernel would answer here for the controller, and nothing would take the uplink.
+            f"link set rack{rack} arp off up",
             f"link add down{rack} type veth peer name up{rack}",
             f"link set down{rack} master {BRIDGE} up",
             _quiet(f"down{rack}"),
