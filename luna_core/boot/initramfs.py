@@ -68,6 +68,21 @@ def build_initramfs(
         os.replace(made, output)
 
 
+def largest_files(tree: Path, initramfs: Path, count: int = 5) -> list[tuple[str, int]]:
+    """The paths of the largest files in an initramfs with their sizes in bytes, by the tree's own lsinitrd(1).
+
+    Raises CommandFailed. Needs root.
+    """
+    with tempfile.TemporaryDirectory(dir=initramfs.parent, prefix=".listing-") as name:
+        work = Path(name)
+        for directory in ("scratch", "modules.d"):
+            (work / directory).mkdir()
+        os.link(initramfs, work / "scratch/initramfs")
+        said = _run_in_tree(tree, work, ["lsinitrd", "--size", f"{_SCRATCH}/initramfs"])
+    found = re.findall(r"^-\S+ +\d+ +\S+ +\S+ +(\d+) .* (\S+)$", said, re.M)
+    return sorted(((path, int(size)) for size, path in found), key=lambda file: -file[1])[:count]
+
+
 def _place_module(modules: Path) -> Path:
     module = modules / "95luna"
     shutil.rmtree(module, ignore_errors=True)

@@ -55,7 +55,8 @@ def _packed_fields(name: str, done: "PackResult", seconds: float) -> dict[str, A
         "size_bytes": done.version.size_bytes,
         "squashfs_bytes": done.version.squashfs_bytes,
         "new_bytes": done.new_bytes,
-        "boot_bytes": done.boot_bytes,
+        "kernel_bytes": done.kernel_bytes,
+        "initramfs_bytes": done.initramfs_bytes,
         "tree_bytes": done.tree_bytes,
         "seconds": round(seconds, 1),
         "left_out": list(done.left_out),
@@ -75,7 +76,8 @@ def _packed(name: str, done: "PackResult", seconds: float) -> dict[str, Any]:
     )
     return {
         "version": f"{done.version.number} ({state})",
-        "size": f"{megabytes(done.version.size_bytes)}, kernel and initramfs {megabytes(done.boot_bytes)}",
+        "size": f"{megabytes(done.version.size_bytes)} beside what boots it",
+        "boot": f"kernel {megabytes(done.kernel_bytes)}, initramfs {megabytes(done.initramfs_bytes)}",
         "new": megabytes(done.new_bytes),
         "tree": f"{megabytes(done.tree_bytes)} in {seconds:.1f} s, {done.tree_bytes / _MEGABYTE / seconds:.0f} MB/s",
         **({"squashfs": megabytes(done.version.squashfs_bytes)} if done.version.squashfs_bytes else {}),

@@ -1,18 +1,20 @@
 """`luna osimage version`: what was packed of an image, and which of it nodes boot."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.objects import name_argument
+from luna_core.cli.osimage_pack import megabytes
 from luna_core.cli.output import emit
 from luna_core.errors import LunaError
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
 
-COLUMNS = ("number", "in_force", "packed_at", "size", "pinned", "used_by")
+COLUMNS = ("number", "in_force", "packed_at", "size", "initramfs", "pinned", "used_by")
 _number = click.argument("number", type=click.IntRange(1))
 
 
@@ -31,8 +33,12 @@ def list_versions(luna: "Luna", name: str, output: str) -> None:
 
     rows = luna.read(lambda work: listed(work, name))
     if output == "table":
-        rows = [{**row, "size": f"{row['size_bytes'] / 1e6:.1f} MB"} for row in rows]
+        rows = [{**row, "size": megabytes(row["size_bytes"]), "initramfs": _initramfs(row)} for row in rows]
     emit(rows, COLUMNS, output, nothing=f"osimage {name} was never packed: luna osimage pack {name}")
+
+
+def _initramfs(row: Mapping[str, Any]) -> str:
+    return megabytes(row["initramfs_bytes"]) if row["initramfs_bytes"] else "-"
 
 
 @version.command()

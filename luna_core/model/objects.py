@@ -116,6 +116,7 @@ class ImageVersion(StoredObject):
     manifest_sha256: Sha256
     size_bytes: int = Field(ge=0)
     squashfs_bytes: int = Field(0, ge=0)
+    initramfs_bytes: int = Field(0, ge=0, description="0 of versions packed before it was kept.")
     packed_at: str = Field("", description="When, as RFC 3339 in UTC.")
     distro: str = ""
     keep: bool = Field(False, description="Not deleted by retention.")

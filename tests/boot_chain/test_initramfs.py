@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from luna_core.boot.initramfs import largest_files
 from luna_core.errors import BadInput, CommandFailed
 from luna_core.run import run
 from luna_core.types import DracutModule, InitrdFile
@@ -49,6 +50,9 @@ def test_it_holds_lunas_module_the_runtime_and_what_plugins_give_and_the_tree_st
     files = listed(output)
     assert {"usr/lib/luna/luna-agent.sh", "usr/bin/luna-python", "etc/raidctl", "usr/bin/curl"} <= set(files)
     assert files["usr/sbin/raidctl"] == "-rwxr-xr-x"
+    (largest, size_bytes), *_ = largest_files(boot_files.tree, output)
+    assert largest in files
+    assert size_bytes > 1_000_000
     assert (state(boot_files.tree), mounts()) == (before, mounted)
     assert {path.name for path in tmp_path.iterdir()} == {"raidctl", "90raidctl", "initrd"}
 

@@ -26,6 +26,22 @@ def test_a_pack_makes_a_version_that_is_offered_and_in_force(compute: Site) -> N
     manifest = load_version(compute.state / "images" / packed["manifest_sha256"])
     assert packed["size_bytes"] == manifest.size_bytes
     assert manifest.distro == "fake"
+    assert packed["initramfs_bytes"] == manifest.initramfs.size_bytes > 0
+    (listed,) = json.loads(compute.done("osimage version list compute -o json").out)
+    assert listed["initramfs_bytes"] == packed["initramfs_bytes"]
+
+
+def test_a_large_initramfs_is_told_of_with_what_would_make_it_smaller(
+    compute: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("luna_core.operations.images.pack.LARGE_INITRAMFS_BYTES", 10)
+    compute.done("settings set image.initramfs_level 3")
+    (problem,) = compute.pack()["problems"]
+    assert "initramfs has 0.0 MB" in problem
+    assert "image.initramfs_level is 3; at 19" in problem
+    compute.done("settings set image.initramfs_level 19")
+    monkeypatch.setattr("luna_core.operations.images.pack.largest_files", lambda *_: [("usr/lib/large.so", 18_500_000)])
+    assert "largest in it, unpacked: usr/lib/large.so 18.5 MB" in compute.pack()["problems"][0]
 
 
 def test_an_unchanged_tree_gives_the_version_that_there_is(compute: Site) -> None:

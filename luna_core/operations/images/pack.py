@@ -3,11 +3,13 @@
 However a pack ends, the version in force is whole; what a crash leaves is found by the next pack or by `sweep`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from luna_core import types
+from luna_core.boot.initramfs import largest_files
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.pack import Packed, Progress, Source, pack
 from luna_core.image.versions import load_version
@@ -23,15 +25,17 @@ from luna_core.operations.images.versions import retire_held
 from luna_core.operations.work import Work
 
 EMPTIED = ("/etc/machine-id",)
+LARGE_INITRAMFS_BYTES = 30_000_000
+BEST_LEVEL = 19
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackResult:
     """A pack: the version that is now in force, whether it is new, and what could not go into it.
 
-    `tree_bytes` is the size of the tree as it will be unpacked, `boot_bytes` that of kernel and initramfs; `private`
-    names the files that only nodes get; `retired` are versions that retention deleted; `problems` are what went wrong
-    beside it, such as a transport that doesn't offer the version while others do.
+    `tree_bytes` is the size of the tree as it will be unpacked, `kernel_bytes` and `initramfs_bytes` those of what
+    boots it; `private` names the files that only nodes get; `retired` are versions that retention deleted; `problems`
+    are what went wrong beside it, such as a transport that doesn't offer the version while others do.
     """
 
     version: ImageVersion
@@ -39,7 +43,8 @@ class PackResult:
     was_in_force: bool
     new_bytes: int
     tree_bytes: int
-    boot_bytes: int
+    kernel_bytes: int
+    initramfs_bytes: int
     left_out: tuple[str, ...]
     private: tuple[str, ...]
     retired: tuple[int, ...]
@@ -123,7 +128,8 @@ def _publish(luna: Luna, name: str, image: types.Image, packed: Packed) -> PackR
     else:
         stored = luna.change(lambda work: _put_in_force(work, name, image, packed, number), f"osimage pack {name}")
         luna.hooks.luna_image_packed(image, version)
-    problems = [f"plugin {one.plugin} failed in {one.hook}: {one.reason}" for one in luna.hooks.failures]
+    problems = [*_initramfs_is_large(image, packed)]
+    problems += [f"plugin {one.plugin} failed in {one.hook}: {one.reason}" for one in luna.hooks.failures]
     retired: list[int] = []
     try:
         retired = retire_held(luna, name)
@@ -135,12 +141,27 @@ def _publish(luna: Luna, name: str, image: types.Image, packed: Packed) -> PackR
         was_in_force=was_in_force,
         new_bytes=packed.new_bytes if known is None else 0,
         tree_bytes=packed.manifest.unpacked_bytes,
-        boot_bytes=packed.manifest.kernel.size_bytes + packed.manifest.initramfs.size_bytes,
+        kernel_bytes=packed.manifest.kernel.size_bytes,
+        initramfs_bytes=packed.manifest.initramfs.size_bytes,
         left_out=packed.left_out,
         private=packed.private,
         retired=tuple(retired),
         problems=tuple(problems),
     )
+
+
+def _initramfs_is_large(image: types.Image, packed: Packed) -> Iterator[str]:
+    """Every node fetches all of it before BitTorrent can help."""
+    size_bytes = packed.manifest.initramfs.size_bytes
+    if size_bytes <= LARGE_INITRAMFS_BYTES:
+        return
+    level = int(str(image.cluster.settings.get("image.initramfs_level", BEST_LEVEL)))
+    if level < BEST_LEVEL:
+        why = f"setting image.initramfs_level is {level}; at {BEST_LEVEL} it would be about a fifth smaller"
+    else:
+        files = largest_files(image.path, packed.directory / packed.manifest.initramfs.name)
+        why = "largest in it, unpacked: " + ", ".join(f"{path} {size / 1e6:.1f} MB" for path, size in files)
+    yield f"the initramfs has {size_bytes / 1e6:.1f} MB, which is much for each node to load at every boot: {why}"
 
 
 def _known(work: Work, name: str, manifest_sha256: str) -> tuple[ImageVersion | None, int, bool]:
@@ -163,6 +184,7 @@ def _put_in_force(work: Work, name: str, image: types.Image, packed: Packed, num
             manifest_sha256=packed.manifest_sha256,
             size_bytes=packed.manifest.size_bytes,
             squashfs_bytes=packed.manifest.squashfs_bytes,
+            initramfs_bytes=packed.manifest.initramfs.size_bytes,
             packed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             distro=image.distro,
         )

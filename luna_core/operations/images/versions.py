@@ -43,6 +43,7 @@ def list_versions(work: Work, name: str) -> list[dict[str, Any]]:
             "packed_at": one.packed_at,
             "size_bytes": one.size_bytes,
             "squashfs_bytes": one.squashfs_bytes,
+            "initramfs_bytes": one.initramfs_bytes,
             "pinned": one.keep,
             "used_by": users_of(work, one),
             "manifest_sha256": one.manifest_sha256,
