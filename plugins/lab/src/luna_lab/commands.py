@@ -39,6 +39,8 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--nodes", default=1, show_default=True, help="How many machines."),
         click.option("--ram", "memory_mb", default=1024, show_default=True, metavar="MB", help="Memory of each."),
         click.option("--uefi", is_flag=True, help="Machines with UEFI, not with a BIOS."),
+        click.option("--uefi-http", is_flag=True, help="Machines with a UEFI that boots by HTTP, not by TFTP."),
+        click.option("--ipv6-only", is_flag=True, help="No IPv4 in the boot network; machines with UEFI."),
         click.option(
             "--disk", "disks_mb", type=int, multiple=True, metavar="MB", help="A disk in each. May be repeated."
         ),

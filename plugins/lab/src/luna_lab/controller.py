@@ -57,6 +57,8 @@ class Controller:
         for name in ("luna.db", "luna.key"):
             _unshare(self.state / name)
         self.luna("settings", "set", "tftp.directory", str(self.state / "tftp"))
+        if lab.ipv6_only:
+            self._drop_ipv4()
         self._add_nodes()
 
     def luna(self, *words: str, stdin: str | None = None) -> str:
@@ -88,6 +90,16 @@ class Controller:
         """End `luna serve` and all its parts, as a controller that is shut down; `serve` may start it again."""
         self._server.terminate()
         self._server.wait()
+
+    def _drop_ipv4(self) -> None:
+        """Make the boot network anew; what is packed for both families is good for one."""
+        self.luna("cluster", "change", "--frontend-address", str(CONTROLLER_IPV6.ip))
+        self.luna("group", "interface", "remove", GROUP, "BOOTIF")
+        self.luna("network", "delete", "cluster")
+        # UEFI asks for two addresses at once, and iPXE for one more, of which one can be the node's own.
+        pool = "fd00:6c75:6e61::1:0-fd00:6c75:6e61::1:ffff"
+        self.luna("network", "add", "cluster", "--network", str(CONTROLLER_IPV6.network), "--dhcp", pool)
+        self.luna("group", "interface", "add", GROUP, "BOOTIF", "--network", "cluster")
 
     def _add_nodes(self) -> None:
         if self.rack:

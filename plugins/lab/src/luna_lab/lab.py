@@ -3,12 +3,13 @@
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from pathlib import Path
 from types import TracebackType
 
 from luna_core.errors import BadInput, LunaError
 from luna_core.run import run
+from luna_core.types import IPInterface
 from luna_lab import ssh, state
 from luna_lab.events import Event, Events
 from luna_lab.machine import Machine, MachinePlan
@@ -25,6 +26,8 @@ class Lab:
     `name` is by default this process's number; `disks_mb` are the sizes of the disks in each machine; `link_mbit` holds
     what each node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with
     `in_band` the nodes' systems see their BMCs; `listener` is called with each event, from any thread.
+    Machines with `uefi_http` have a UEFI that boots by HTTP alone. With `ipv6_only` there is no IPv4 in the boot
+    network, and the machines have UEFI: the BIOS's own network boot knows no IPv6.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class Lab:
         name: str | None = None,
         memory_mb: int = 1024,
         uefi: bool = False,
+        uefi_http: bool = False,
+        ipv6_only: bool = False,
         disks_mb: Sequence[int] = (),
         link_mbit: int | None = None,
         uplink_mbit: int | None = None,
@@ -46,7 +51,21 @@ class Lab:
         self.events = Events(listener)
         self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
         self.in_band = in_band
-        self._plans = [_plan(number, memory_mb, uefi, disks_mb, in_band) for number in range(1, nodes + 1)]
+        self.ipv6_only = ipv6_only
+        self._plans = [
+            MachinePlan(
+                number=number,
+                name=f"node{number:03}",
+                mac=f"52:54:00:6c:{number >> 8:02x}:{number & 255:02x}",
+                address=_address(number, ipv6_only),
+                memory_mb=memory_mb,
+                uefi=uefi or uefi_http or ipv6_only,
+                uefi_http=uefi_http,
+                disks_mb=disks_mb,
+                bmc_port=_BMC_PORTS + number if in_band else None,
+            )
+            for number in range(1, nodes + 1)
+        ]
         self._processes: list[subprocess.Popen[bytes]] = []
         self.machines: Sequence[Machine] = ()
 
@@ -59,8 +78,8 @@ class Lab:
         self.directory = self._state.directory
         try:
             ssh.copy_key(self.directory)
-            addresses = (str(CONTROLLER), str(CONTROLLER_IPV6))
-            self.namespace.create(addresses, len(self._plans), *self._limits_mbit)
+            own = [CONTROLLER_IPV6] if self.ipv6_only else [CONTROLLER, CONTROLLER_IPV6]
+            self.namespace.create([str(one) for one in own], len(self._plans), *self._limits_mbit)
         except BaseException:
             state.remove(self._state)
             raise
@@ -98,14 +117,8 @@ class Lab:
         return [*ssh.command(self.directory, str(machine.plan.address.ip)), command]
 
 
-def _plan(number: int, memory_mb: int, uefi: bool, disks_mb: Sequence[int], in_band: bool) -> MachinePlan:
-    return MachinePlan(
-        number=number,
-        name=f"node{number:03}",
-        mac=f"52:54:00:6c:{number >> 8:02x}:{number & 255:02x}",
-        address=IPv4Interface((CONTROLLER.network.network_address + number, CONTROLLER.network.prefixlen)),
-        memory_mb=memory_mb,
-        uefi=uefi,
-        disks_mb=disks_mb,
-        bmc_port=_BMC_PORTS + number if in_band else None,
-    )
+def _address(number: int, ipv6_only: bool) -> IPInterface:
+    """What luna gives the node of that number: the lowest that is free."""
+    network = (CONTROLLER_IPV6 if ipv6_only else CONTROLLER).network
+    # The controller has the first of the IPv6 addresses, and the last of the others.
+    return ip_interface((network.network_address + number + ipv6_only, network.prefixlen))

@@ -8,10 +8,10 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 from luna_core.errors import LunaError
+from luna_core.types import IPInterface
 from luna_lab.events import ENDED, Events
 from luna_lab.namespace import Namespace
 
@@ -32,15 +32,17 @@ class MachinePlan:
     """What a machine is: its number counts from 1, and `cpu` is one of QEMU's models (qemu64 is x86-64-v1).
 
     `disks_mb` are the sizes of its disks, whose serial numbers are disk1, disk2…. `bmc_port` is where, on the loopback
-    interface, its BMC waits to be seen by its system; None if that sees no BMC.
+    interface, its BMC waits to be seen by its system; None if that sees no BMC. With `uefi_http` its UEFI boots by HTTP
+    alone, else by TFTP, over the address family of its address.
     """
 
     number: int
     name: str
     mac: str
-    address: IPv4Interface
+    address: IPInterface
     memory_mb: int
     uefi: bool
+    uefi_http: bool = False
     disks_mb: Sequence[int] = ()
     cpu: str = "qemu64"
     bmc_port: int | None = None
@@ -74,7 +76,7 @@ class Machine:
         """Power it on; `extra` are further arguments for QEMU. It ends with the thread that called this."""
         if self.running:
             return
-        firmware = _firmware(self._directory / f"{self.name}.nvram") if self.plan.uefi else []
+        firmware = _firmware(self.plan, self._directory / f"{self.name}.nvram") if self.plan.uefi else []
         disk_first, self.boot_once = self.boot_once == BOOT_DISK, None
         control = ["-qmp", f"unix:{self._control},server=on,wait=off"]
         drives = [word for number in self._disks for word in self._drive(number)]
@@ -169,12 +171,18 @@ def _bmc(plan: MachinePlan) -> list[str]:
     ]
 
 
-def _firmware(nvram: Path) -> list[str]:
+def _firmware(plan: MachinePlan, nvram: Path) -> list[str]:
     for directory, code, variables in _FIRMWARE:
         if Path(directory, code).exists():
             # Boot entries that a system made are there at the next start.
             if not nvram.exists():
                 shutil.copyfile(Path(directory, variables), nvram)
             drives = (f"unit=0,readonly=on,file={directory}/{code}", f"unit=1,file={nvram}")
-            return [word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")]
+            # OVMF tries these first, for a minute and more where nobody answers (OvmfPkg/README).
+            families = (4, 6) if plan.uefi_http else (4,) if plan.address.version == 6 else ()
+            off = (f"name=opt/org.tianocore/IPv{family}PXESupport,string=n" for family in families)
+            return [
+                *(word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")),
+                *(word for one in off for word in ("-fw_cfg", one)),
+            ]
     raise LunaError(f"No UEFI firmware in {' or '.join(place[0] for place in _FIRMWARE)}: install the package ovmf.")
