@@ -7,9 +7,12 @@ is over or nothing was heard for half an hour, and is stored as a hash.
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from luna_core.errors import LunaError
@@ -57,7 +60,7 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
     for old in kept[KEPT_BOOTS - 1 :]:
         work.remove(old)
     token = secrets.token_urlsafe(32)
-    values = {"address": address, "opened": now(), "touched": now(), **_hashes(token), **version}
+    values = {"address": address, "opened": now(), **_heard(), **_hashes(token), **version}
     session = BootSession.new(name=node.name, node=node.id, **values)
     work.add(session)
     set_state(work, node, "booting")
@@ -109,7 +112,7 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
         event = _host_keys_kept(work, session, event)
     elif event.status == "started":
         outcome = "booting"
-    changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], touched=now(), outcome=outcome)
+    changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], outcome=outcome, **_heard())
     work.put(changed)
     if outcome == "booting":
         set_state(work, work.by_id(Node, session.node), f"{event.phase}")
@@ -137,7 +140,7 @@ def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) ->
     """Keep the newest figures of a transfer; without any, just that the node is alive."""
     for session in work.many(BootSession, [session_id]):
         kept = {**progress, "time": now()} if progress else session.progress
-        work.put(session.changed(progress=kept, touched=now()))
+        work.put(session.changed(progress=kept, **_heard()))
 
 
 def record_up(work: Work, session: BootSession) -> None:
@@ -174,8 +177,28 @@ def now() -> str:
 
 
 def _is_live(session: BootSession) -> bool:
-    silent = datetime.now(UTC) - datetime.fromisoformat(session.touched)
-    return session.outcome in ("booting", "failed") and silent < LIFETIME
+    return session.outcome in ("booting", "failed") and _silent(session) < LIFETIME
+
+
+def _heard() -> dict[str, Any]:
+    return {"touched": now(), "heard_on": _kernel(), "heard_s": _uptime_s()}
+
+
+def _silent(session: BootSession) -> timedelta:
+    """How long nothing was heard. Only what another controller heard goes by the clock that may have been set since."""
+    if session.heard_on == _kernel():
+        return timedelta(seconds=_uptime_s() - session.heard_s)
+    return datetime.now(UTC) - datetime.fromisoformat(session.touched)
+
+
+def _uptime_s() -> float:
+    return round(time.clock_gettime(time.CLOCK_BOOTTIME), 3)
+
+
+@cache
+def _kernel() -> str:
+    """The id that Linux takes each time that it starts (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _find(work: Work, space: str, digest: str) -> BootSession | None:

@@ -48,6 +48,8 @@ class BootSession(StoredObject):
     address: str = Field(description="Where the node's requests come from.")
     opened: str
     touched: str
+    heard_on: str = Field("", description="The boot id of the controller's kernel that last heard of the node.")
+    heard_s: float = Field(0.0, description="When, by that kernel's clock that nobody sets: seconds since it started.")
     outcome: Outcome = "booting"
     image: str = ""
     version: int = 0
