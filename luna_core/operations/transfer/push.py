@@ -10,6 +10,7 @@ from luna_core import types
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.pack import Progress
 from luna_core.interfaces import Distro
+from luna_core.model import OsImage
 from luna_core.operations import Luna
 from luna_core.operations.images.facts import distro_of, image_facts
 from luna_core.operations.images.locks import tree_lock
@@ -109,6 +110,8 @@ def push(
 
 def packed_as(luna: Luna, name: str, progress: Progress) -> int | None:
     """The number of the version in force if it has the files that the tree has now, else None; reads the whole tree."""
+    if not luna.read(lambda work: work.get(OsImage, name)).latest:
+        return None
     seen = preview(luna, name, progress)
     return None if seen.new_shards or seen.private_differs or seen.packages else seen.in_force
 

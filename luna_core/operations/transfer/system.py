@@ -17,6 +17,7 @@ from luna_core.operations.transfer.mounts import Mount, foreign
 from luna_core.operations.transfer.targets import Target
 
 FORCED: Final = ("kernel", "architecture", "distro", "release")
+_MARK: Final = "\n--\n"
 _ASK = """\
 export LC_ALL=C
 printf '\\n--\\n'
@@ -50,7 +51,10 @@ def ask(logins: Logins, target: Target) -> System:
     """Ask a machine. Raises LunaError that names it, also if it lacks rsync or does not let us be root."""
     if target.problem:
         raise LunaError(target.problem)
-    _, about, release_text, mountinfo = logins.run(target, _ASK).split("\n--\n", 3)
+    said = logins.run(target, _ASK)
+    if said.count(_MARK) < 3:
+        raise LunaError(f"{target.name} doesn't run what it is asked to; it said {said[:200]!r}.")
+    _, about, release_text, mountinfo = said.split(_MARK, 3)
     kernel, architecture, user, rsync = about.split("\n")[:4]
     if user != "0":
         raise LunaError(f"{target.name}: {logins.account.user} isn't root there; accepted is who is, or may use sudo.")

@@ -63,8 +63,9 @@ def done() -> Iterator[Done]:
         own = own_before, lab.on_node(node, OWN)
         controller.luna("osimage", "pack", GRABBED)
         controller.luna("group", "change", GROUP, "--osimage", GRABBED)
+        node.stop()
         before = lab.events.of(node.name)[-1]
-        node.reset()
+        node.start()
         lab.events.wait(node.name, "running the install script", BOOT_WITHIN_S, after=before)
         watch(controller, [NODE], BOOT_WITHIN_S)
         prove(lab, node)

@@ -115,6 +115,11 @@ class Rack:
         with connect() as luna:
             luna.note(finish)
 
+    def throttle(self, rate: str | None) -> None:
+        """Hold the network to a rate, as in 8mbit, so that there is time to interfere; None lets it go."""
+        qdisc = ["root", "tbf", "rate", rate, "burst", "256kb", "latency", "50ms"] if rate else ["root"]
+        run(["tc", "-n", self.namespace, "qdisc", "replace" if rate else "delete", "dev", "lo", *qdisc])
+
     def popen(self, line: str, *more: str) -> "subprocess.Popen[str]":
         command = ["ip", "netns", "exec", self.namespace, LUNA, *line.split(), "--identity", str(self.key), *more]
         return subprocess.Popen(

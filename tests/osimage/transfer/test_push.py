@@ -12,7 +12,8 @@ from luna_core.image.compare import differences
 Rack = Any
 Machine = Any
 OWN = ("etc/hostname", "etc/machine-id", "etc/network.fake", "var/log/messages", "home/file")
-LARGE_BYTES = 300 << 20
+# At 8 Mbit/s it takes half a minute.
+LARGE_BYTES = 32 << 20
 
 
 def new_software(tree: Path) -> None:
@@ -22,7 +23,7 @@ def new_software(tree: Path) -> None:
     os.link(tree / "opt/new/tool", tree / "opt/new/alias")
     os.setxattr(tree / "opt/new/tool", "user.colour", b"blue")
     os.chown(tree / "opt/new", 12, 34)
-    (tree / "etc/shadow").write_text("root:*:19001::::::\n")
+    (tree / "etc/shadow").write_text("root:*:19001::::::\nadded:*:19001::::::\n")
 
 
 def write_own(root: Path, text: str) -> None:
@@ -93,9 +94,9 @@ def test_a_node_that_is_refused_keeps_the_others_waiting_unless_one_may_fail(rac
 
 def test_a_node_that_dies_on_the_way_ends_the_waves_and_the_next_push_goes_on(rack: Rack) -> None:
     first, second = rack.boot(2)
-    content = os.urandom(1 << 20)
-    (rack.site.tree / "aaa").write_bytes(content)
-    (rack.site.tree / "zzz").write_bytes(content * (LARGE_BYTES >> 20))
+    (rack.site.tree / "aaa").write_bytes(os.urandom(1 << 20))
+    (rack.site.tree / "zzz").write_bytes(os.urandom(LARGE_BYTES))
+    rack.throttle("8mbit")
     process = rack.popen("osimage push compute @nodes --yes --wave 1")
     while not [one for one in first.root.glob(".zzz.*") if one.stat().st_size]:
         assert process.poll() is None, "it was over before the node could die"
@@ -106,6 +107,7 @@ def test_a_node_that_dies_on_the_way_ends_the_waves_and_the_next_push_goes_on(ra
     assert "node002: not begun" in said
     assert not (second.root / "aaa").exists()
     arrived = (first.root / "aaa").stat().st_ino
+    rack.throttle(None)
     rack.start(first)
     done = rack.luna("osimage push compute @nodes --yes --wave 1")
     assert done.returncode == 0, done.stderr
