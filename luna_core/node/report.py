@@ -1,4 +1,4 @@
-"""How far the download is, told to the boot server every other second, and when its two phases begin and end."""
+"""How far the download is, told to the boot server every few seconds, and when its two phases begin and end."""
 
 import os
 import time
@@ -11,7 +11,10 @@ from typing import Final
 from luna_core.node.http import Connection, HttpError
 from luna_core.node.job import Job
 
-INTERVAL_S: Final = 2.0
+# Between two reports. All nodes that fetch the same may do so at once, and a report takes half a millisecond of lweb.
+SHORTEST_INTERVAL_S: Final = 2.0
+LONGEST_INTERVAL_S: Final = 30.0
+MOST_REPORTS_PER_S: Final = 64
 _TIMEOUT_S: Final = 5.0
 _COMMAND_TIMEOUT_S: Final = 30.0
 
@@ -65,6 +68,7 @@ class Reporter:
     def __init__(self, job: Job, progress: Progress, say: Callable[[str], None]) -> None:
         self._job, self._progress, self._say = job, progress, say
         self._token = job.token
+        self._interval_s = interval_s(job.count)
         self._last = (time.monotonic(), 0, 0)
         self._told: set[tuple[str, str]] = set()
         self._lock = Lock()
@@ -82,14 +86,14 @@ class Reporter:
     def close(self) -> None:
         """Report what is waiting, the progress once more, and stop."""
         self._waiting.put(None)
-        self._thread.join(_COMMAND_TIMEOUT_S + _TIMEOUT_S + INTERVAL_S)
+        self._thread.join(_COMMAND_TIMEOUT_S + _TIMEOUT_S + self._interval_s)
 
     def _run(self) -> None:
         failed = False
         last_one = False
         while not last_one:
             try:
-                waiting = self._waiting.get(timeout=INTERVAL_S)
+                waiting = self._waiting.get(timeout=self._interval_s)
                 if waiting:
                     self._tell(waiting)
                     continue
@@ -134,6 +138,11 @@ class Reporter:
             "unpacked_bytes": progress.unpacked_bytes,
             "unpack_rate_bytes_s": int((unpacked - unpacked_then) / passed_s),
         }
+
+
+def interval_s(nodes: int) -> float:
+    """How long each of so many nodes waits between two reports."""
+    return min(LONGEST_INTERVAL_S, max(SHORTEST_INTERVAL_S, nodes / MOST_REPORTS_PER_S))
 
 
 def _percent(part: int, whole: int) -> float:

@@ -18,6 +18,7 @@ from luna_core.node.fetch import fetch
 from luna_core.node.fetcher import Fetcher
 from luna_core.node.http_fetcher import Fetcher as HttpFetcher
 from luna_core.node.job import Endpoint, Job
+from luna_core.node.report import interval_s
 from luna_core.run import run
 
 MakeJob = Callable[..., Job]
@@ -294,3 +295,9 @@ def test_a_bad_job_is_said_in_the_last_line(tmp_path: Path, text: str) -> None:
     assert f"failed: The job file {tmp_path / 'job'} can't be understood" in done.stdout.splitlines()[-1]
     wrong = [sys.executable, "-m", "luna_core.node", "fetch"]
     assert subprocess.run(wrong, capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize(("nodes", "pause_s"), [(1, 2.0), (128, 2.0), (512, 8.0), (16384, 30.0)])
+def test_the_more_nodes_there_are_the_less_often_each_reports(nodes: int, pause_s: float) -> None:
+    """A boot server with 512 nodes gets 64 reports a second, and no node is silent for as long as a frozen one."""
+    assert interval_s(nodes) == pause_s
