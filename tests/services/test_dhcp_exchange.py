@@ -184,8 +184,22 @@ def test_uefi_http_boot_over_ipv6(
     assert vendor[:4] == (b"\0\0\x01\x57" if server != "dnsmasq" else b"\0\x02lu")
 
 
-def ask_v6(wire: Any, directory: Path, sent: str) -> dict[str, str]:
-    """What dhclient was told, by the names that it gives its script."""
+def test_where_there_is_no_ipv4_each_stage_of_a_boot_gets_an_address_and_its_url(
+    serve: Callable[[NetworkPlan], None], plan: NetworkPlan, wire: Any, directory: Path
+) -> None:
+    near = plan.networks[0]
+    cluster = replace(plan.cluster, frontend_addresses=plan.cluster.frontend_addresses[1:])
+    hosts = tuple(host for host in plan.hosts if host.address.version == 6)
+    serve(replace(plan, cluster=cluster, networks=(replace(near, subnets=near.subnets[1:]),), hosts=hosts))
+    # The firmware, iPXE and the system each have a client identifier of their own, and the first keeps its lease.
+    told = [ask_v6(wire, directory, "send dhcp6.architecture 7;", identifier) for identifier in ("LL", "LLT")]
+    assert told[0]["new_ip6_address"] == "fd00:141::1"
+    assert all(one["new_ip6_address"].startswith("fd00:141::") for one in told)
+    assert [one["new_dhcp6_bootfile_url"] for one in told] == ["tftp://[fd00:141::fe]/snponly.efi"] * 2
+
+
+def ask_v6(wire: Any, directory: Path, sent: str, identifier: str = "LL") -> dict[str, str]:
+    """What dhclient was told, by the names that it gives its script; `identifier` is the kind of its DUID."""
     script, answer, configuration = directory / "script6", directory / "answer6", directory / "dhclient6.conf"
     script.write_text(f'#!/bin/sh\n[ "$reason" = BOUND6 ] && env > {answer} && kill $PPID\nexit 0\n')
     script.chmod(0o755)
@@ -195,8 +209,8 @@ def ask_v6(wire: Any, directory: Path, sent: str) -> dict[str, str]:
         "option dhcp6.vendor code 16 = string;\n"
         f"also request dhcp6.bootfile-url, dhcp6.domain-search, dhcp6.name-servers, dhcp6.vendor; {sent}\n"
     )
-    files = ("-cf", str(configuration), "-lf", str(directory / "leases6"), "-pf", str(directory / "pid6"))
-    command = ["dhclient", "-6", "-1", "-d", "-D", "LL", "-sf", str(script), *files, "wire"]
+    files = ("-cf", str(configuration), "-lf", str(directory / f"leases6-{identifier}"), "-pf", str(directory / "pid6"))
+    command = ["dhclient", "-6", "-1", "-d", "-D", identifier, "-sf", str(script), *files, "wire"]
     # The script ends dhclient, which would otherwise stay to renew its lease.
     done = subprocess.run(
         ["ip", "netns", "exec", wire.client, *command], capture_output=True, text=True, timeout=60, check=False
