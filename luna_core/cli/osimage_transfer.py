@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from luna_core.operations.transfer.grab import Wishes
     from luna_core.operations.transfer.login import Account
 
-# As luna_core.operations.transfer.system.FORCED, which `--help` must not import.
 DIFFERENCES = ("kernel", "architecture", "distro", "release")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 login_options = (

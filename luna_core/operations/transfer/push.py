@@ -112,7 +112,11 @@ def packed_as(luna: Luna, name: str, progress: Progress) -> int | None:
     """The number of the version in force if it has the files that the tree has now, else None; reads the whole tree."""
     if not luna.read(lambda work: work.get(OsImage, name)).latest:
         return None
-    seen = preview(luna, name, progress)
+    try:
+        seen = preview(luna, name, progress)
+    except LunaError:
+        # A tree that can't be packed has no version like it.
+        return None
     return None if seen.new_shards or seen.private_differs or seen.packages else seen.in_force
 
 

@@ -16,7 +16,6 @@ from luna_core.operations.transfer.login import Logins
 from luna_core.operations.transfer.mounts import Mount, foreign
 from luna_core.operations.transfer.targets import Target
 
-FORCED: Final = ("kernel", "architecture", "distro", "release")
 _MARK: Final = "\n--\n"
 _ASK = """\
 export LC_ALL=C
