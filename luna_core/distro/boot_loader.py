@@ -3,4 +3,4 @@
 from importlib.resources import files
 
 FUNCTIONS = files("luna_core.distro").joinpath("templates/boot-loader.sh").read_text()
-"""luna_on_each_esp, luna_boot_entries, luna_root, luna_root_arguments, luna_root_needs: the file says what they do."""
+"""luna_disks, luna_on_each_esp, luna_boot_entries, luna_root, luna_root_arguments, luna_root_needs; see the file."""

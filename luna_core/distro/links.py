@@ -71,9 +71,11 @@ def parent_name(link: Link) -> str:
     return system_name(str(link.interface.parent))
 
 
-def default_gateways(interface: Interface) -> list[InterfaceAddress]:
-    """The addresses whose network has a gateway."""
-    return [one for one in interface.addresses if one.gateway]
+def default_routes(link: Link) -> list[tuple[InterfaceAddress, int]]:
+    """The addresses whose network has a gateway, with the metrics of these routes: a kernel has one by each metric."""
+    found = [one for one in link.interface.addresses if one.gateway]
+    families = [[one for one in found if is_ipv6(one) == sixth] for sixth in (False, True)]
+    return [(one, link.metric + place) for family in families for place, one in enumerate(family)]
 
 
 def rename_files(node: Node) -> list[NodeFile]:
@@ -96,6 +98,11 @@ def nameservers(interface: Interface) -> list[str]:
 def domains(interface: Interface) -> list[str]:
     """The zones that its networks' names are in."""
     return list(dict.fromkeys(address.network.domain for address in interface.addresses))
+
+
+def searched(node: Node, interface: Interface) -> list[str]:
+    """The domains in which names are looked for: its networks', then the cluster's."""
+    return list(dict.fromkeys([*domains(interface), node.cluster.domain]))
 
 
 def resolv_conf(node: Node) -> NodeFile:

@@ -7,11 +7,16 @@ luna_layers() {
     lsblk --inverse --noheadings --raw --paths --output "$2" "$luna_device"
 }
 
+# luna_disks: the disks that hold /boot. grub-probe(8) would name the array that they make.
+luna_disks() {
+    luna_layers /boot NAME,TYPE | awk '$2 == "disk" { print $1 }' | sort -u
+}
+
 # luna_esps: the EFI system partitions on all disks that hold /boot, that of /boot/efi first.
 luna_esps() {
     {
         findmnt --noheadings --output SOURCE --mountpoint /boot/efi || :
-        for luna_disk in $(luna_layers /boot NAME,TYPE | awk '$2 == "disk" { print $1 }'); do
+        for luna_disk in $(luna_disks); do
             # By its type on a GPT (UEFI specification, section 5.3.3) or a DOS label.
             lsblk --noheadings --raw --paths --output NAME,FSTYPE,PARTTYPE "$luna_disk" |
                 awk '$2 == "vfat" && ($3 == "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" || $3 == "0xef") { print $1 }'

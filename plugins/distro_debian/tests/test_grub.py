@@ -30,8 +30,7 @@ def node(tmp_path: Path) -> FakeNode:
     """One whose initramfs finds LVM and RAID."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/machine-id").write_text("0123\n")
-    disks = {"grub-probe": "printf '/dev/vda\\n/dev/vdb\\n'", "lsinitrd": "printf 'mdraid\\nlvm\\n'"}
-    return FakeNode(tmp_path, disks)
+    return FakeNode(tmp_path, {"lsinitrd": "printf 'mdraid\\nlvm\\n'"})
 
 
 def installed(calls: Sequence[str]) -> list[str]:

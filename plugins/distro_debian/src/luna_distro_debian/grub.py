@@ -23,7 +23,7 @@ if [ -d /sys/firmware/efi ]; then
     luna_on_each_esp grub-install --removable --no-nvram --efi-directory
     luna_boot_entries
 else
-    for disk in $(grub-probe --target=disk /boot); do
+    for disk in $(luna_disks); do
         grub-install --target=i386-pc "$disk"
     done
 fi

@@ -49,7 +49,7 @@ if [ -d /sys/firmware/efi ]; then
     luna_on_each_esp install_in
     luna_boot_entries
 else
-    for disk in $(grub2-probe --target=disk /boot); do
+    for disk in $(luna_disks); do
         grub2-install --target=i386-pc "$disk"
     done
 fi
