@@ -81,3 +81,14 @@ def test_old_ones_are_forgotten(packed: Site) -> None:
         (packed.tree / "etc/motd").write_text(str(number))
         assert makes(packed)
     assert len(list((packed.state / "initramfs").iterdir())) == 8
+
+
+def test_a_tree_of_another_machine_is_refused_in_words(packed: Site) -> None:
+    foreign = 183 if os.uname().machine == "x86_64" else 62
+    shell = packed.tree / "bin/sh"
+    shell.parent.mkdir(exist_ok=True)
+    shell.unlink(missing_ok=True)
+    shell.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + foreign.to_bytes(2, "little") + bytes(44))
+    refused = packed("osimage pack compute")
+    assert (refused.status, f"this controller is {os.uname().machine}" in refused.err) == (1, True)
+    assert packed.versions() == [1]

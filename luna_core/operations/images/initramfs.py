@@ -15,10 +15,13 @@ from typing import Any
 from luna_core import types
 from luna_core.boot import initramfs
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.chroot.paths import resolve
+from luna_core.errors import Unsupported
 from luna_core.image.pack import Progress
 from luna_core.interfaces import Distro
 from luna_core.node.http import AUTHORITY
 from luna_core.operations import Luna
+from luna_core.operations.images.chroot_machine import machine_of
 from luna_core.operations.images.facts import kernel_of
 from luna_core.tls import certificates
 from luna_core.types import DracutModule, InitrdFile
@@ -31,8 +34,9 @@ KEPT = 8
 def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progress, *, fresh: bool = False) -> Path:
     """The initramfs of an image as its tree is now; `fresh` makes it even if there is one of such a tree.
 
-    Raises BadInput, PluginError, CommandFailed with dracut's last lines.
+    Raises BadInput, PluginError, CommandFailed with dracut's last lines, Unsupported for a tree of another machine.
     """
+    _refuse_foreign(image)
     files = _files(luna, image)
     cache = luna.settings.state_directory / "initramfs"
     ingredients = _digest_of(_ingredients(luna, image, distro, files))
@@ -57,6 +61,15 @@ def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progr
         made.replace(place)
     _forget_old(cache)
     return place
+
+
+def _refuse_foreign(image: types.Image) -> None:
+    its, ours = machine_of(resolve(image.path, "/bin/sh")), os.uname().machine
+    if its not in (None, ours):
+        raise Unsupported(
+            f"osimage {image.name}: {image.path} is for {its}, and this controller is {ours}, whose own Python and "
+            f"libtorrent go into the initramfs; luna packs it on a controller that is {its}."
+        )
 
 
 def is_current(luna: Luna, image: types.Image, distro: Distro) -> Path | None:
