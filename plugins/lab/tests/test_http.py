@@ -1,4 +1,4 @@
-"""A machine with UEFI boots by HTTP alone, through an initramfs in which systemd is the init."""
+"""A machine whose UEFI boots by HTTP gets the rest by HTTP too, through an initramfs in which systemd is the init."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 @pytest.fixture(scope="module")
 def controller() -> Iterator[Controller]:
-    with Lab(memory_mb=1024, uefi=True) as lab:
+    with Lab(memory_mb=1024, uefi_http=True) as lab:
         controller = Controller(lab, disabled_plugins=["torrent"], dracut_modules=SYSTEMD)
         controller.serve()
         boot_all(controller, lab.machines, BOOT_WITHIN_S)
@@ -27,6 +27,12 @@ def test_a_node_with_uefi_is_itself_and_runs_without_failed_units(controller: Co
     lab = controller.lab
     prove(lab, lab.machines[0])
     lab.on_node(lab.machines[0], "test -d /sys/firmware/efi")
+
+
+def test_its_firmware_fetched_ipxe_by_http(controller: Controller) -> None:
+    said = "\n".join(event.text for event in controller.lab.events.of("node001"))
+    assert "Start HTTP Boot over IPv4" in said
+    assert "PXEv4" not in said
 
 
 def test_systemd_was_the_init_of_the_initramfs(controller: Controller) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from luna_core.errors import LunaError
 from luna_core.types import IPInterface
@@ -152,6 +153,8 @@ def _command(plan: MachinePlan, network_place: int) -> list[str]:
     option_rom = ",romfile=" if plan.uefi else ""
     return [
         *("qemu-system-x86_64", "-name", plan.name, "-machine", "q35" if plan.uefi else "q35,graphics=off"),
+        # DHCPv6 knows a machine that boots by it (RFC 6355).
+        *("-uuid", str(UUID(int=plan.number))),
         *("-accel", "tcg,thread=multi,tb-size=128", "-cpu", plan.cpu, "-smp", "1", "-m", str(plan.memory_mb)),
         *("-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-device", "virtio-rng-pci"),
         # A machine that found no boot server asks again, as on a rack with a server that is late.
