@@ -6,6 +6,7 @@ import click
 
 from luna_core.cli.complete import completer, hostlists
 from luna_core.cli.context import dry_run_option, output_option, pass_luna, read_value
+from luna_core.cli.disks import disks
 from luna_core.cli.explained import explain_option, show_said
 from luna_core.cli.interface import interface_group
 from luna_core.cli.naming import adopt, move, unknown
@@ -22,6 +23,7 @@ mac_option = click.option("--mac", metavar="MAC", help="MAC of BOOTIF, which the
 
 node = object_group(Kind(name="node", columns=COLUMNS), "The machines.")
 node.add_command(interface_group("node"))
+node.add_command(disks)
 node.add_command(unknown)
 node.add_command(adopt)
 node.add_command(move)

@@ -92,6 +92,7 @@ def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
             yield from _device_problems(work, one)
         if isinstance(one, Group | Node | Cluster):
             yield from _version_problems(work, one, lineages)
+            yield from _disk_problems(one, lineages)
 
 
 def _overlaps(networks: list[Network]) -> Iterator[str]:
@@ -159,6 +160,20 @@ def _device_problems(work: Work, device: Device) -> Iterator[str]:
             continue
         if misfit := misfit_of(work, one.network, one.address):
             yield f"{device.kind} {device.name}: addresses: {one.address} was given; {misfit}"
+
+
+def _disk_problems(profile: Cluster | Group | Node, lineages: Lineages) -> Iterator[str]:
+    if isinstance(profile, Cluster):
+        layout, root, script = profile.disks, profile.root, profile.partscript
+    else:
+        lineage = lineages.of(profile.group if isinstance(profile, Node) else profile.id)
+        node = profile if isinstance(profile, Node) else None
+        layout, root, script = (lineage.say(field, node).value for field in ("disks", "root", "partscript"))
+    if layout and root == "disk" and not script and not layout.mounts_root():
+        yield (
+            f"{profile.kind} {profile.name}: disks: no mount at / was given; accepted with root: disk is a layout with "
+            "one, or a partscript beside it that mounts $NEWROOT."
+        )
 
 
 def _version_problems(work: Work, profile: Cluster | Group | Node, lineages: Lineages) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 from luna_core.node.disks.layout import Use
 from luna_core.node.disks.sizes import shown
 
-Fate = Literal["made", "kept", "used"]
+Fate = Literal["made", "kept", "used", "kept if there"]
 Kind = Literal["disk", "partition", "raid", "volume group", "volume"]
 
 

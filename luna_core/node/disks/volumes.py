@@ -125,7 +125,8 @@ def _volumes(group: VolumeGroup, found: FoundGroup | None, extent: int, room: in
             )
     left = room - sum(sizes.values())
     if left < extent * (len(sizes) < len(group.volumes)):
-        raise Refused(f"Volume group {group.name} has {shown(room)}, too little for the volumes of the layout.")
+        wanted = ", ".join(f"{name} with {shown(size)}" for name, size in sizes.items())
+        raise Refused(f"Volume group {group.name} has {shown(room)}, too little for {wanted}. Nothing was written.")
     sizes = {one.name: sizes.get(one.name, left) for one in group.volumes}
     is_same = sizes == {one.name: one.size_bytes for one in there.values()}
     return [
