@@ -1,6 +1,7 @@
 """How long kernel and initramfs take to reach N nodes: from the controller to all at once, in waves, and by relays.
 
     python benchmarks/relays.py [--nodes 8,32,64] [--megabytes 2.25] [--mbit 50] [--wave 16]
+    python benchmarks/relays.py --nodes 128,256 --ways unicast,relays --mbit 12.5 --wave 4 --kernel-s 8
 
 Run it as root on a machine that does nothing else; it takes about two unicasts for each number of nodes. Nodes are
 threads that talk as iPXE does, each in a network namespace on a switch, every link of the same rate; lweb and the file
@@ -95,35 +96,41 @@ def main() -> None:
     print(f"{platform.node()}, {os.cpu_count()} cores; limit {limit_s:.2f} s a node; kernel {given.kernel_s:g} s")
     model = [f"{count}: {model_s(count, int(given.wave), limit_s, given.kernel_s):.0f} s" for count in MODELLED]
     print(f"the last with relays by the model: {', '.join(model)}; of unicast: N x limit")
-    print(
-        "nodes  way      first s  median s  last s  of N x limit  copies sent  from relays  fallbacks  load", flush=True
-    )
+    print("nodes  way      first s  median s  last s  of N x limit  of unicast  copies sent  relayed  fallbacks  load")
     times = Times(kernel_s=given.kernel_s, install_s=given.install_s)
     with _room_for_neighbours():
         for count in (int(word) for word in given.nodes.split(",")):
+            unicast_s = 0.0
             for way in given.ways.split(","):
                 size_bytes = int(given.megabytes * 1e6)
                 settings = {"boot.wave": given.wave, **WAYS[way]}
                 nodes, sent_bytes = measure(count, settings, size_bytes, given.mbit, times)
                 loaded = sorted(one.loaded_s for one in nodes)
+                unicast_s = loaded[-1] if way == "unicast" else unicast_s
+                share = f"{loaded[-1] / unicast_s:.2f}" if unicast_s else ""
                 print(
                     f"{count:5}  {way:7}  {loaded[0]:7.1f}  {statistics.median(loaded):8.1f}  {loaded[-1]:6.1f}  "
-                    f"{loaded[-1] / limit_s / count:12.2f}  {sent_bytes / size_bytes:11.1f}  "
-                    f"{sum(one.by_relay for one in nodes):11}  {sum(one.fallbacks for one in nodes):9}  "
+                    f"{loaded[-1] / limit_s / count:12.2f}  {share:>10}  {sent_bytes / size_bytes:11.1f}  "
+                    f"{sum(one.by_relay for one in nodes):7}  {sum(one.fallbacks for one in nodes):9}  "
                     f"{os.getloadavg()[0]:4.1f}",
                     flush=True,
                 )
 
 
-def model_s(count: int, wave: int, limit_s: float, kernel_s: float) -> float:
+def model_s(count: int, wave: int, limit_s: float, kernel_s: float, ahead: float = 1.0) -> float:
     """When the last node has both files if only links and the kernel's start take time.
 
-    The first wave loads, its kernels start, and the first relays load beside the second wave. Half of what relays give
-    goes to further relays, so that with each load there are half as many more.
+    The controller's link is `ahead` times as fast as a node's, whose limit is `limit_s`. The first wave loads, its
+    kernels start, and the first relays load beside the second wave. Half of what relays give goes to further relays, so
+    that with each load there are half as many more.
     """
-    first_s = (2 * wave + FIRST_COPIES) * limit_s + kernel_s
-    left = count - first_s / limit_s
-    return first_s + limit_s * math.log(max(1.0, left / FIRST_COPIES), 1.5) if left > 0 else count * limit_s
+    load_s = limit_s / ahead
+    first_s = 2 * max(limit_s, wave * load_s) + max(limit_s, FIRST_COPIES * load_s) + kernel_s
+    left = count - first_s / load_s
+    unicast_s = max(limit_s, count * load_s)
+    if left <= 0:
+        return unicast_s
+    return min(unicast_s, first_s + limit_s * math.log(max(1.0, left / FIRST_COPIES), 1.5))
 
 
 def measure(

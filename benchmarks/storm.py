@@ -1,9 +1,14 @@
-"""A storm of nodes by torrent, the same with relays, and by http alone, beside each other.
+"""Storms of several sizes by torrent, by torrent with relays, and by http alone: measured once, kept, and shown.
 
-    python benchmarks/storm.py [--nodes 512] [--ways torrent,relays,http] [--into DIRECTORY] [-- OPTION ...]
+    python benchmarks/storm.py [--nodes 64,256,512] [--ways torrent,relays,http] [--into FILE] [--limit-s 400]
+        [--again] [-- OPTION ...]
 
-Options after -- go to `luna lab storm`. What each said is kept in the directory as WAY.json, which
-benchmarks/storm_model.py puts beside its model, with curves in WAY.svg.
+Needs root, and a machine that does nothing else. Each storm is appended to a file of JSON lines as soon as it ends; one
+that is there, with the same options and all its nodes, isn't repeated, so an interrupted measurement goes on. Options
+after -- go to `luna lab storm`, beside OPTIONS below; `benchmarks/storm_model.py --measured FILE` puts a model beside.
+
+"busy" is the share of all processors that nodes and controller used: near 100 % a figure tells of this machine, and not
+of links and luna.
 """
 
 import argparse
@@ -12,46 +17,95 @@ import os
 import platform
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 LUNA = Path(sys.executable).with_name("luna")
-WAYS = {"torrent": [], "relays": ["--relays"], "http": ["--transport", "http"]}
+# Blocks are as large as real ones, of an image that isn't: fewer are to be on their way.
+QUEUE = ["--set", "torrent.request_queue=2"]
+WAYS = {"torrent": QUEUE, "relays": ["--relays", *QUEUE], "http": ["--transport", "http"]}
 STEPS = ("boot script", "initramfs", "image", "finished")
+SIZES = ["--image-kb", "2000", "--kernel-kb", "100", "--initramfs-kb", "250"]
+OPTIONS = ["--mbit", "4", "--controller-mbit", "40", *SIZES]
+# A storm that doesn't end by itself is ended, and so long after it one that doesn't clean up.
+GRACE_S = 120.0
 
 
 def main() -> None:
-    """Measure, and print a table; exit status 1 if a node didn't finish."""
+    """Measure what is missing, and print a table; exit status 1 if a node didn't finish."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--nodes", type=int, default=512, help="how many (512)")
+    parser.add_argument("--nodes", default="64,256,512", help="numbers of nodes (64,256,512)")
     parser.add_argument("--ways", default=",".join(WAYS), help=f"which of {', '.join(WAYS)} (all)")
-    parser.add_argument("--into", type=Path, default=Path("build/storm"), help="where results go (build/storm)")
+    parser.add_argument("--into", type=Path, default=Path("build/storms.jsonl"), help="results (build/storms.jsonl)")
+    parser.add_argument("--limit-s", type=float, default=400, help="when one storm is given up (400)")
+    parser.add_argument("--again", action="store_true", help="measure what is there, too")
     parser.add_argument("options", nargs="*", help="further options of luna lab storm")
     given = parser.parse_args()
-    given.into.mkdir(parents=True, exist_ok=True)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'':10}" + "".join(f"{step:>14}" for step in STEPS) + "   copies  controller MB  finished", flush=True)
-    told = [show(way, storm(way, given.nodes, given.into, given.options)) for way in given.ways.split(",")]
-    sys.exit(0 if all(told) else "not every node finished")
+    given.into.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {' '.join(OPTIONS)}")
+    print(f"nodes  {'way':8}" + "".join(f"{step:>12}" for step in STEPS), end="")
+    print("  copies  sent MB  relayed  again  busy  finished", flush=True)
+    options = [*OPTIONS, *given.options]
+    shown = [
+        show(way, storm(way, int(nodes), options, given.into, given.limit_s, again=given.again))
+        for nodes in given.nodes.split(",")
+        for way in given.ways.split(",")
+    ]
+    sys.exit(0 if all(shown) else "not every node finished")
 
 
-def storm(way: str, nodes: int, into: Path, options: list[str]) -> dict[str, Any]:
-    """What `luna lab storm` said."""
-    words = ["lab", "storm", "--nodes", str(nodes), *WAYS[way], "--svg", str(into / f"{way}.svg"), "-o", "json"]
-    done = subprocess.run([LUNA, *words, *options], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    (into / f"{way}.json").write_text(done.stdout)
-    result: dict[str, Any] = json.loads(done.stdout)
+def kept(file: Path) -> Iterator[dict[str, Any]]:
+    """What was measured before."""
+    if file.exists():
+        yield from map(json.loads, file.read_text().splitlines())
+
+
+def storm(way: str, nodes: int, options: Sequence[str], into: Path, limit_s: float, *, again: bool) -> dict[str, Any]:
+    """What `luna lab storm` says, or said of the same before; without steps if it had to be ended."""
+    words = ["--nodes", str(nodes), *WAYS[way], *options]
+    if not again:
+        for earlier in kept(into):
+            if earlier["words"] == words and earlier["finished"] == nodes:
+                return earlier
+    command = [str(LUNA), "lab", "storm", *words, "--timeout", str(limit_s), "-o", "json"]
+    begin_s = time.monotonic()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603 - no shell
+        try:
+            text, errors = process.communicate(timeout=limit_s + GRACE_S)
+        except subprocess.TimeoutExpired:
+            # It removes its networks then, as by Ctrl-C.
+            process.terminate()
+            text, errors = process.communicate()
+    if process.returncode:
+        print(f"{way}: {errors.strip().splitlines()[-1:]}", file=sys.stderr)
+    said: dict[str, Any] = json.loads(text or "{}")
+    result = {"nodes": nodes, "steps": [], "finished": 0, **said, "words": words, "wall_s": time.monotonic() - begin_s}
+    with into.open("a") as file:
+        file.write(json.dumps(result) + "\n")
     return result
 
 
 def show(way: str, result: dict[str, Any]) -> bool:
     """Print when the last node had what; returns whether every node has finished."""
     last = {row["step"]: row["all_s"] for row in result["steps"]}
-    times = "".join(f"{last[step]:12.1f} s" if last.get(step) else f"{'never':>14}" for step in STEPS)
-    copies = result["image_bytes_from_controller"] / result["image_bytes"]
-    sent = result["controller_bytes"] / 1e6
-    print(f"{way:10}{times}{copies:9.1f}{sent:15.0f}{result['finished']:10}", flush=True)
+    times = "".join(f"{last[step]:10.1f} s" if last.get(step) else f"{'never':>12}" for step in STEPS)
+    print(f"{result['nodes']:5}  {way:8}{times}", end="")
+    if result["steps"]:
+        copies = result["image_bytes_from_controller"] / result["image_bytes"]
+        relayed = result["boot_bytes_from_relays"] / (result["kernel_bytes"] + result["initramfs_bytes"])
+        print(f"{copies:8.1f}{result['controller_bytes'] / 1e6:9.0f}{relayed:9.0f}{len(result['troubles']):7}", end="")
+        print(f"{busy(result):6.0%}{result['finished']:10}", end="")
+    print(flush=True)
     return bool(result["finished"] == result["nodes"])
+
+
+def busy(result: dict[str, Any]) -> float:
+    """How much of all processors' time a storm used."""
+    spent_s: float = result["nodes_cpu_s"] + result["controller_cpu_s"]
+    return spent_s / float(result["took_s"]) / int(result["processors"])
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
 """How long 512 to 16,384 nodes take in racks with oversubscribed uplinks: a model, and measured storms beside it.
 
-    python benchmarks/storm_model.py [--svg FILE] [--measured STORM.json ...]
+    python benchmarks/storm_model.py [--svg FILE] [--measured STORMS.jsonl]
 
 It counts bytes through links, and what the boot server computes; nothing is drawn by lot, so it takes no time. What
-`luna lab storm -o json` wrote is put beside what the model says of the same nodes, sizes and rates.
+benchmarks/storm.py measured is put beside what the model says of the same nodes, sizes and rates. All nodes of a storm
+share the processors of one machine: there what a node costs, by the smallest storm of the same kind, is a bound too.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from relays import model_s
 
 from luna_lab.storm_report import curves
 
@@ -22,10 +27,14 @@ FRAMING = 1.045
 COPIES = 1.15
 PIECE_TIMES = 1.5
 FAR_SHARE = 0.25
+# From the last byte of the boot files to the first of the image, and from its last one to the report of that: DHCP,
+# scripts, the client's start, the tracker, a look each second.
+START_S = 1.5
 # Requests of one node from its entry script to its last report that the boot server answers.
 SCRIPTS_MS = 12.0
 PROGRESS_MS = 1.0
-RELAY_LOADS = 2
+WAVE = 16
+KERNEL_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +52,18 @@ class Cluster:
     transport: str = "torrent"
     relays: bool = False
     near: bool = True
+    kernel_s: float = KERNEL_S
+    # Of a node, and shared by all of them; 0 if each has processors of its own.
+    shared_cpu_s: float = 0.0
 
 
 def main() -> None:
     """Print the table, and draw it if asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--svg", type=Path, help="file to draw the curves into")
-    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="what luna lab storm -o json wrote")
+    parser.add_argument("--measured", type=Path, help="what benchmarks/storm.py measured")
     given = parser.parse_args()
+    error = validated(given.measured) if given.measured else "not compared with any measured storm"
     sizes = [512 << power for power in range(6)]
     print("1 GbE nodes, 10 GbE controller, racks of 40 at 4:1, image 400 MB, kernel and initramfs 40 MB; seconds:")
     print(f"{'':28}" + "".join(f"{nodes:>9}" for nodes in sizes))
@@ -61,11 +74,10 @@ def main() -> None:
         print(f"{name:28}" + "".join(f"{time_s:9.0f}" for time_s in times))
     shares = [progress_share(Cluster(nodes=nodes)) for nodes in sizes]
     print(f"{'processors for progress':28}" + "".join(f"{share:9.1f}" for share in shares))
-    for path in given.measured:
-        print(compared(json.loads(path.read_text())))
+    print(f"This is a model, {error}.")
     if given.svg:
         shown = {name: line for name, line in series.items() if name != "http"}
-        given.svg.write_text(curves("Until the last node is installed", shown, "nodes", "seconds"))
+        given.svg.write_text(curves(f"Until the last node has its image: a model, {error}", shown, "nodes", "seconds"))
 
 
 def ways() -> Iterator[tuple[str, Cluster]]:
@@ -78,21 +90,18 @@ def ways() -> Iterator[tuple[str, Cluster]]:
 
 
 def total_s(cluster: Cluster) -> float:
-    """From the first request to the last node's last byte: the boot files, then the image; or what is computed."""
-    transfers_s = boot_files_s(cluster) + image_s(cluster)
-    return max(transfers_s, computed_s(cluster))
+    """From the first request to the last node's last byte: boot files, kernel and image; or what is computed."""
+    transfers_s = boot_files_s(cluster) + cluster.kernel_s + image_s(cluster) + START_S
+    return max(transfers_s, computed_s(cluster), cluster.nodes * cluster.shared_cpu_s)
 
 
 def boot_files_s(cluster: Cluster) -> float:
     """Kernel and initramfs: from the controller to each, or handed on by nodes that have them."""
     one_s = cluster.boot_mb * 8 * FRAMING / cluster.node_mbit
-    from_controller_s = cluster.nodes * cluster.boot_mb * 8 * FRAMING / cluster.controller_mbit
+    ahead = cluster.controller_mbit / cluster.node_mbit
     if not cluster.relays:
-        return max(one_s, from_controller_s)
-    # A relay fetches both files once more, then serves RELAY_LOADS at a time: so many join in each such round.
-    ahead = max(1.0, cluster.controller_mbit / cluster.node_mbit)
-    rounds = math.log(1 + cluster.nodes / ahead, 1 + RELAY_LOADS)
-    return min(max(one_s, from_controller_s), one_s + rounds * one_s * RELAY_LOADS)
+        return max(one_s, cluster.nodes * one_s / ahead)
+    return model_s(cluster.nodes, WAVE, one_s, cluster.kernel_s, ahead)
 
 
 def image_s(cluster: Cluster) -> float:
@@ -125,19 +134,36 @@ def progress_share(cluster: Cluster) -> float:
     return cluster.nodes * PROGRESS_MS / 1000 / 2
 
 
-def compared(storm: dict[str, object]) -> str:
-    """What was measured, beside what the model says of the same."""
-    cluster = of_storm(storm)
-    measured = {row["step"]: row["all_s"] or math.inf for row in _rows(storm)}
-    boot_s, whole_s = boot_files_s(cluster), total_s(cluster)
-    return (
-        f"storm of {cluster.nodes} by {cluster.transport}{' with relays' if cluster.relays else ''}: "
-        f"kernel and initramfs {measured.get('initramfs', math.inf):.0f} s, model {boot_s:.0f} s; "
-        f"all {measured.get('finished', math.inf):.0f} s, model {whole_s:.0f} s"
-    )
+def validated(file: Path) -> str:
+    """Print what was measured beside what the model says of the same; by how much that was wrong, in words."""
+    storms = [json.loads(line) for line in file.read_text().splitlines()]
+    storms = [one for one in storms if one["finished"] == one["nodes"]]
+    print(f"{'nodes':>5}  {'way':10}{'Mbit/s':>8}{'MB':>6}{'measured':>11}{'model':>10}{'links alone':>13}  error")
+    errors = []
+    for storm in storms:
+        alone = of_storm(storm)
+        cluster = replace(alone, shared_cpu_s=cpu_of_a_node(storm, storms))
+        errors.append(total_s(cluster) / storm["took_s"] - 1)
+        way = "relays" if alone.relays else alone.transport
+        print(
+            f"{alone.nodes:5}  {way:10}{alone.node_mbit:8g}{alone.image_mb:6g}{storm['took_s']:9.1f} s"
+            f"{total_s(cluster):8.1f} s{total_s(alone):11.1f} s  {errors[-1]:+5.0%}"
+        )
+    if not errors:
+        sys.exit(f"{file} has no storm that all its nodes have finished.")
+    most = max(storm["nodes"] for storm in storms)
+    return f"{min(errors):+.0%} to {max(errors):+.0%} off {len(errors)} storms of up to {most} nodes"
 
 
-def of_storm(storm: dict[str, object]) -> Cluster:
+def cpu_of_a_node(storm: Mapping[str, Any], storms: Sequence[Mapping[str, Any]]) -> float:
+    """What a node costs this machine, controller included, by the smallest storm of its kind; in seconds of it all."""
+    kind = [one for one in storms if all(one[name] == storm[name] for name in ("transport", "relays", "image_bytes"))]
+    least = min(kind, key=lambda one: int(one["nodes"]))
+    spent_s: float = least["nodes_cpu_s"] + least["controller_cpu_s"]
+    return spent_s / int(least["nodes"]) / int(least["processors"])
+
+
+def of_storm(storm: Mapping[str, Any]) -> Cluster:
     """The model's cluster for what `luna lab storm -o json` wrote."""
 
     def number(name: str) -> float:
@@ -158,13 +184,8 @@ def of_storm(storm: dict[str, object]) -> Cluster:
         pieces=max(1, int(number("image_bytes") // (64 << 10))),
         transport=str(storm["transport"]),
         relays=bool(storm["relays"]),
+        kernel_s=0.0,
     )
-
-
-def _rows(storm: dict[str, object]) -> Sequence[dict[str, float | str | None]]:
-    rows = storm["steps"]
-    assert isinstance(rows, list)  # noqa: S101 - tells the type checker what the JSON holds
-    return rows
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a storm's figures look like: as a table, as data, and as curves."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
@@ -36,6 +37,7 @@ def data(plan: StormPlan, result: StormResult) -> dict[str, Any]:
         "controller_bytes": result.controller_bytes,
         "uplink_bytes": result.uplink_bytes,
         "boot_bytes_from_relays": result.relayed_bytes,
+        "processors": os.cpu_count(),
         "nodes_cpu_s": round(result.nodes_cpu_s, 2),
         "controller_cpu_s": round(result.controller_cpu_s, 2),
         "image_bytes_from_peers": result.peer_bytes,
