@@ -17,7 +17,9 @@ from luna_core.store.sqlite_file import connect, create, explained, path_of
 from luna_core.types import Key, Owner, Record, Write
 
 T = TypeVar("T")
-LOCK_TIMEOUT_S = 30.0
+# SQLite asks ten times a second whether it is free, and who came first counts for nothing: on a machine with a load of
+# 100, half a minute was once too short beside a writer that wrote on and on.
+LOCK_TIMEOUT_S = 120.0
 # A reader that takes longer holds up nobody.
 TURN_S = 1.0
 BATCH = 500  # well below SQLite's limit of parameters in one statement

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from luna_core.errors import BadInput, StoreError
+from luna_core.interfaces import Transaction
 from luna_core.settings import MachineSettings
 from luna_core.store import open_store, sqlite_file
 from luna_core.store.sqlite import SqliteStore
@@ -221,6 +222,26 @@ def test_connections_are_reused(path: Path) -> None:
         thread.start()
         thread.join()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_thread_that_reads_for_long_holds_up_no_other(path: Path) -> None:
+    store = opened(path)
+    apply(store, new("a"))
+    reads, done = threading.Event(), threading.Event()
+
+    def read_on(transaction: Transaction) -> None:
+        transaction.fetch("node")
+        reads.set()
+        done.wait()
+
+    slow = threading.Thread(target=lambda: store.run(read_on, write=False))
+    slow.start()
+    reads.wait()
+    try:
+        assert fetch(store)
+    finally:
+        done.set()
+        slow.join()
 
 
 def test_a_copy_of_the_files_is_a_backup(path: Path, tmp_path: Path) -> None:
