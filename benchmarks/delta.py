@@ -11,6 +11,7 @@ node, and its packed form twice and once for each node.
 """
 
 import argparse
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -51,15 +52,20 @@ def main() -> None:
 
 
 def copy_of(original: Path | None, tree: Path, files: int) -> Path:
-    """The tree to be changed, without files that the benchmark's boot server would have to keep from others."""
+    """The tree to be changed, without private files, which the benchmark's boot server doesn't give."""
     if original is None:
         return copied(Path("/usr"), tree / "usr", enough_files=files).parent
     run(["cp", "-a", original, tree])
+    remove_private(tree)
+    return tree
+
+
+def remove_private(tree: Path) -> None:
+    """Remove the private files; one that was empty is private once it is changed."""
     found = scan(tree)
     set_apart(found, ())
     for entry in found.private:
-        (tree / entry.path.decode()).unlink()
-    return tree
+        Path(os.fsdecode(os.fsencode(tree) + b"/" + entry.path)).unlink()
 
 
 def measure(delivery: Delivery, tree: Path, choose: Choose, share: float) -> str:
@@ -69,6 +75,7 @@ def measure(delivery: Delivery, tree: Path, choose: Choose, share: float) -> str
     boot(delivery, old)
     changed = choose(tree, files, int(len(files) * share))
     change(changed, files)
+    remove_private(tree)
     new = cluster.publish(delivery, tree, previous=old.directory)
     boot(delivery, new)
     machines = delivery.switch.machines[1:]
