@@ -1,10 +1,6 @@
 """An RPM repository that the tests make themselves, a tree that the driver has built of it, and NetworkManager."""
 
-import fcntl
-import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +9,10 @@ import pytest
 
 from luna_core.run import run
 from luna_core.testing import facts
-from luna_core.testing.network_config import address, network, node_with, write_files
-from luna_core.types import Image, Interface, Node, NodeFile
+from luna_core.testing.debian_packages import unpacked
+from luna_core.types import Image
 from luna_distro_rhel.driver import Rhel
 
-CACHE = Path("/var/cache/luna-tests")
 HERE = Path(__file__).parent
 READERS = ("network-manager", "libnm0", "libndp0", "libjansson4", "libpsl5", "policycoreutils", "libaudit1")
 RPMBUILD = {
@@ -101,64 +96,7 @@ def rhel_tree(repository: Repository, tmp_path_factory: pytest.TempPathFactory) 
     return tree
 
 
-@contextmanager
-def made_once(name: str, *inputs: str) -> Iterator[Path]:
-    """A directory that is kept until what it is made of changes; the caller fills it if it is not there."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
-    with (CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield CACHE / f"{name}-{key}"
-
-
 @pytest.fixture(scope="session")
 def readers() -> Path:
     """NetworkManager and setfiles, unpacked beside the system and not installed."""
-    with made_once("rhel-readers", *READERS) as place:
-        if not place.exists():
-            partial = Path(f"{place}.partial")
-            run(["rm", "-rf", partial])
-            partial.mkdir()
-            for name in READERS:
-                run(["apt-get", "-o", "APT::Sandbox::User=root", "download", name], directory=partial)
-            for archive in partial.glob("*.deb"):
-                run(["dpkg", "-x", archive, partial])
-                archive.unlink()
-            partial.rename(place)
-        return Path(place)
-
-
-@pytest.fixture
-def node() -> Callable[..., Node]:
-    """A node with these interfaces."""
-    return node_with
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[Sequence[NodeFile]], Path]:
-    """Writes files below a new root."""
-    return lambda files: write_files(tmp_path / "root", files)
-
-
-@pytest.fixture
-def sample() -> dict[str, Interface]:
-    """Interfaces of all kinds, by what is to be seen of them. Cards without a MAC are found by name."""
-    storage, service = network("storage", vlan=30), network("service", servers=("10.9.0.1", "fd00:9::53"))
-    return {
-        "plain": Interface(
-            name="eth5",
-            addresses=(address("10.141.0.1/16", "10.141.255.254"), address("fd00:141::1/64", "fd00:141::ff")),
-        ),
-        "boot": Interface(name="BOOTIF", mac="52:54:00:00:00:01", addresses=(address("10.141.0.1/16"),)),
-        "second": Interface(name="eth1", addresses=(address("10.9.0.7/16", "10.9.255.254", service),), mtu=9000),
-        "dhcp": Interface(name="BOOTIF", mac="52:54:00:00:00:01", dhcp=True, mtu=1400),
-        "left": Interface(name="eth2"),
-        "right": Interface(name="eth3"),
-        "bond": Interface(name="bond0", type="bond", members=("eth2", "eth3"), bond_mode="802.3ad", mtu=9000),
-        "vlan": Interface(
-            name="vlan20", type="vlan", vlan=20, parent="bond0", addresses=(address("10.20.0.1/16", None, service),)
-        ),
-        "tagged": Interface(name="eth1", addresses=(address("10.30.0.1/16", None, storage),)),
-        "bridge": Interface(name="br0", type="bridge", members=("eth2",), addresses=(address("10.40.0.1/16"),)),
-        "fabric": Interface(name="ib0", type="infiniband", addresses=(address("10.50.0.1/16"),), mtu=2044),
-    }
+    return unpacked("rhel-readers", READERS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from luna_core.distro import keyfiles
 from luna_core.distro.links import resolv_conf
 from luna_core.distro.tree import os_release
 from luna_core.errors import Unsupported
@@ -11,7 +12,14 @@ from luna_core.types import Image, Kernel, Node, NodeFile
 from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, systemd_boot, tree
 from luna_distro_debian.build import build_tree, is_ubuntu
 
-_RENDERERS = {"netplan": netplan.files, "ifupdown": ifupdown.files, "networkd": networkd.files}
+_RENDERERS = {
+    "netplan": netplan.files,
+    "ifupdown": ifupdown.files,
+    "networkmanager": keyfiles.files,
+    "networkd": networkd.files,
+}
+# Else it configures the network for what it takes for a cloud, at each boot.
+_NO_CLOUD = NodeFile(path="/etc/cloud/cloud.cfg.d/99-luna.cfg", content="network: {config: disabled}\n")
 _SYSTEM = ("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "ca-certificates")
 _FOR_THE_INITRAMFS = ("dracut", "curl", "zstd", "busybox-static")
 
@@ -45,8 +53,10 @@ class Debian(Distro):
         ]
 
     def network_files(self, node: Node, root: Path) -> Sequence[NodeFile]:
-        """For netplan, ifupdown or systemd-networkd, whichever the tree has, and resolv.conf(5) if none makes it."""
-        files = _RENDERERS[tree.renderer(root)](node)
+        """For what the tree has (`tree.renderer`), and resolv.conf(5) if nobody makes it; cloud-init's is off."""
+        files = [*_RENDERERS[tree.renderer(root)](node)]
+        if (root / "usr/bin/cloud-init").exists():
+            files.append(_NO_CLOUD)
         return files if tree.writes_resolv_conf(root) else [*files, resolv_conf(node)]
 
     def boot_packages(self, image: Image) -> Sequence[str]:

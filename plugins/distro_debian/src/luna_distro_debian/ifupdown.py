@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from luna_core.distro.links import (
     Link,
-    domains,
+    default_routes,
     is_ipv6,
     links,
     masters,
     nameservers,
     parent_name,
     rename_files,
+    searched,
     system_name,
 )
 from luna_core.types import InterfaceAddress, Node, NodeFile
@@ -19,15 +20,20 @@ from luna_core.types import InterfaceAddress, Node, NodeFile
 def files(node: Node) -> Sequence[NodeFile]:
     """One file, in whose order interfaces are brought up; a site's own files are still read.
 
-    What is in a bond or a bridge is brought up with it.
+    A card in a bond or a bridge is brought up with it, and has a stanza only for what else is said of it.
     """
     head = "# Written by luna.\nauto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n"
     inner = masters(node)
-    stanzas = [text for link in links(node) if link.interface.name not in inner for text in _stanzas(link)]
+    own = [link for link in links(node) if link.interface.name not in inner or _has_own_stanza(link)]
+    stanzas = [text for link in own for text in _stanzas(node, link)]
     return [*rename_files(node), NodeFile(path="/etc/network/interfaces", content="\n".join([head, *stanzas]))]
 
 
-def _stanzas(link: Link) -> Iterator[str]:
+def _has_own_stanza(link: Link) -> bool:
+    return link.is_virtual or bool(link.interface.mtu or link.interface.options)
+
+
+def _stanzas(node: Node, link: Link) -> Iterator[str]:
     interface = link.interface
     common = [*_composition(link), *interface.options.splitlines()]
     if interface.dhcp:
@@ -42,7 +48,7 @@ def _stanzas(link: Link) -> Iterator[str]:
         yield _stanza(
             link.name,
             "inet6 static" if is_ipv6(one) else "inet static",
-            [*_static(one, link), *(common if number == 0 else [])],
+            [*_static(node, link, one), *(common if number == 0 else [])],
         )
 
 
@@ -50,16 +56,17 @@ def _stanza(name: str, method: str, lines: Sequence[str]) -> str:
     return "\n".join([f"auto {name}", f"iface {name} {method}", *(f"    {line}" for line in lines)]) + "\n"
 
 
-def _static(one: InterfaceAddress, link: Link) -> Iterator[str]:
+def _static(node: Node, link: Link, one: InterfaceAddress) -> Iterator[str]:
     yield f"address {one.address}"
-    if one.gateway:
-        yield from (f"gateway {one.gateway}", f"metric {link.metric}")
+    for other, metric in default_routes(link):
+        if other is one:
+            yield from (f"gateway {one.gateway}", f"metric {metric}")
     if is_ipv6(one):
         # Whatever a router advertises, the addresses are luna's.
         yield from ("accept_ra 0", "autoconf 0")
     if servers := nameservers(link.interface):
         # resolvconf(8) reads these.
-        yield from (f"dns-nameservers {' '.join(servers)}", f"dns-search {' '.join(domains(link.interface))}")
+        yield from (f"dns-nameservers {' '.join(servers)}", f"dns-search {' '.join(searched(node, link.interface))}")
 
 
 def _composition(link: Link) -> list[str]:

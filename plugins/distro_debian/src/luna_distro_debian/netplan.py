@@ -5,12 +5,12 @@ from typing import Any
 
 from luna_core.distro.links import (
     Link,
-    default_gateways,
-    domains,
+    default_routes,
     links,
     nameservers,
     parent_name,
     rename_files,
+    searched,
     system_name,
 )
 from luna_core.errors import BadInput
@@ -19,11 +19,14 @@ from luna_core.types import Node, NodeFile
 SECTIONS = {"ethernet": "ethernets", "infiniband": "ethernets", "bond": "bonds", "vlan": "vlans", "bridge": "bridges"}
 
 
-def files(node: Node) -> Sequence[NodeFile]:
-    """Netplan's file, as JSON, which is YAML; netplan(5) wants it readable by root only."""
+def files(node: Node, renderer: str = "networkd") -> Sequence[NodeFile]:
+    """Netplan's file, as JSON, which is YAML; netplan(5) wants it readable by root only.
+
+    The renderer is said, for an image made for desktops says NetworkManager in a file of its own.
+    """
     import json
 
-    network: dict[str, Any] = {"version": 2}
+    network: dict[str, Any] = {"version": 2, "renderer": renderer}
     for link in links(node):
         section = network.setdefault(SECTIONS[link.interface.type], {})
         section[link.name] = _described(node, link)
@@ -43,8 +46,7 @@ def _described(node: Node, link: Link) -> dict[str, Any]:
         described |= {"match": {"macaddress": link.mac}, "set-name": link.name}
     if interface.mtu:
         described["mtu"] = interface.mtu
-    if servers := nameservers(interface):
-        described["nameservers"] = {"addresses": servers, "search": domains(interface)}
+    described["nameservers"] = {"addresses": nameservers(interface), "search": searched(node, interface)}
     return described | (_dhcp(link) if interface.dhcp else _static(link)) | _composition(link)
 
 
@@ -53,8 +55,8 @@ def _static(link: Link) -> dict[str, Any]:
     if link.interface.addresses:
         described["addresses"] = [str(one.address) for one in link.interface.addresses]
     if routes := [
-        {"to": "default", "via": str(one.gateway), "on-link": True, "metric": link.metric}
-        for one in default_gateways(link.interface)
+        {"to": "default", "via": str(one.gateway), "on-link": True, "metric": metric}
+        for one, metric in default_routes(link)
     ]:
         described["routes"] = routes
     return described

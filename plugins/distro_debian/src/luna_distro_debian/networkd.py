@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from luna_core.distro.links import (
     Link,
-    default_gateways,
-    domains,
+    default_routes,
     links,
     masters,
     nameservers,
     rename_files,
+    searched,
     system_name,
     vlans_of,
 )
@@ -57,24 +57,23 @@ def _network(node: Node, link: Link, vlans: Sequence[str]) -> Iterator[str]:
     if master := masters(node).get(interface.name):
         yield f"{'Bond' if master.type == 'bond' else 'Bridge'}={system_name(master.name)}"
     yield from (f"VLAN={name}" for name in vlans)
-    yield from _names(interface)
+    yield from _names(node, interface)
     yield from _dhcp(link) if interface.dhcp else _static(link)
     if interface.options:
         yield from ("", interface.options.rstrip("\n"))
 
 
-def _names(interface: Interface) -> Iterator[str]:
+def _names(node: Node, interface: Interface) -> Iterator[str]:
     yield from (f"DNS={one}" for one in nameservers(interface))
-    if found := domains(interface):
-        yield f"Domains={' '.join(found)}"
+    yield f"Domains={' '.join(searched(node, interface))}"
     servers = (server for address in interface.addresses for server in address.network.ntp_servers)
     yield from (f"NTP={server}" for server in dict.fromkeys(servers))
 
 
 def _static(link: Link) -> Iterator[str]:
     yield from (f"Address={one.address}" for one in link.interface.addresses)
-    for one in default_gateways(link.interface):
-        yield from ("", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes", f"Metric={link.metric}")
+    for one, metric in default_routes(link):
+        yield from ("", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes", f"Metric={metric}")
 
 
 def _dhcp(link: Link) -> Iterator[str]:

@@ -9,22 +9,31 @@ from luna_core.types import Kernel
 
 
 def renderer(root: Path) -> str:
-    """What configures the network of a tree: netplan, ifupdown or networkd."""
-    if (root / "usr/sbin/netplan").exists():
-        return "netplan"
-    return "ifupdown" if any((root / path).exists() for path in ("usr/sbin/ifup", "sbin/ifup")) else "networkd"
+    """What configures the network of a tree: netplan, ifupdown, networkmanager or networkd.
+
+    What leads others comes first: netplan writes for networkd and NetworkManager, and NetworkManager leaves alone what
+    ifupdown has. All trees have networkd, which Debian leaves off.
+    """
+    programs = {"netplan": "netplan", "ifup": "ifupdown", "NetworkManager": "networkmanager"}
+    return next(
+        (kind for name, kind in programs.items() if any((root / at / name).exists() for at in ("usr/sbin", "sbin"))),
+        "networkd",
+    )
 
 
 def writes_resolv_conf(root: Path) -> bool:
     """Whether the tree's own services make resolv.conf(5) from the network configuration.
 
     systemd-resolved does so of what networkd tells it, resolvconf(8) of what ifupdown does, each if /etc/resolv.conf
-    leads to its file; a plain file is read by both and written by neither.
+    leads to its file; a plain file is read by both and written by neither. NetworkManager replaces a plain file too.
     """
     link = root / "etc/resolv.conf"
     target = os.readlink(link) if link.is_symlink() else ""
-    if renderer(root) == "ifupdown":
+    kind = renderer(root)
+    if kind == "ifupdown":
         return "resolvconf/" in target
+    if kind == "networkmanager":
+        return True
     return "systemd/resolve/" in target and (root / "usr/lib/systemd/systemd-resolved").exists()
 
 

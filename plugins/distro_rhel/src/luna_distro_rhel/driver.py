@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from luna_core.distro import keyfiles
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
-from luna_distro_rhel import families, grub2, ifcfg, keyfiles, rpm, settings
+from luna_distro_rhel import families, grub2, ifcfg, rpm, settings
 from luna_distro_rhel.build import build_tree
 
 _SYSTEM = ("system-release", "systemd", "dbus", "NetworkManager", "openssh-server", "iproute", "kmod", "rpm", "dnf")
