@@ -48,7 +48,8 @@ def _line(item: Item) -> str:
     uuid = f"UUID={probe(item.device)['UUID']}"
     if use.format == "swap":
         return f"{uuid} none swap defaults 0 0\n"
-    options = use.mount_options or "defaults"
+    # No system needs it to run: of mirrored disks any one is enough, also without that whose partition this is.
+    options = use.mount_options or ("nofail" if use.mount == "/boot/efi" else "defaults")
     order = 0 if use.format in ("xfs", "btrfs") else 1 if use.mount == "/" else 2
     return f"{uuid} {use.mount} {use.format} {options} 0 {order}\n"
 
