@@ -30,6 +30,9 @@ FAR_SHARE = 0.25
 # From the last byte of the boot files to the first of the image, and from its last one to the report of that: DHCP,
 # scripts, the client's start, the tracker, a look each second.
 START_S = 1.5
+# How long a swarm of several places needs to find its order, at every rate and size that was measured: the tracker says
+# who leads a place when a node announces itself, and it does so every five seconds.
+PLACES_S = 9.0
 # Requests of one node from its entry script to its last report that the boot server answers.
 SCRIPTS_MS = 12.0
 PROGRESS_MS = 1.0
@@ -100,7 +103,7 @@ def boot_files_s(cluster: Cluster) -> float:
     one_s = cluster.boot_mb * 8 * FRAMING / cluster.node_mbit
     ahead = cluster.controller_mbit / cluster.node_mbit
     if not cluster.relays:
-        return max(one_s, cluster.nodes * one_s / ahead)
+        return max(one_s * cluster.uplink, cluster.nodes * one_s / ahead)
     return model_s(cluster.nodes, WAVE, one_s, cluster.kernel_s, ahead)
 
 
@@ -111,7 +114,8 @@ def image_s(cluster: Cluster) -> float:
         return max(cluster.nodes * cluster.image_mb * 8 * FRAMING / cluster.controller_mbit, limit_s * cluster.uplink)
     swarm_s = limit_s * (1 + PIECE_TIMES * math.log2(max(2, cluster.nodes)) / cluster.pieces)
     seeder_s = COPIES * cluster.image_mb * 8 * FRAMING / cluster.controller_mbit
-    return max(swarm_s, seeder_s, limit_s * cluster.uplink * far_share(cluster))
+    transfer_s = max(swarm_s, seeder_s, limit_s * cluster.uplink * far_share(cluster))
+    return transfer_s + PLACES_S * (cluster.near and cluster.nodes > cluster.rack_nodes)
 
 
 def far_share(cluster: Cluster) -> float:
@@ -138,15 +142,15 @@ def validated(file: Path) -> str:
     """Print what was measured beside what the model says of the same; by how much that was wrong, in words."""
     storms = [json.loads(line) for line in file.read_text().splitlines()]
     storms = [one for one in storms if one["finished"] == one["nodes"]]
-    print(f"{'nodes':>5}  {'way':10}{'Mbit/s':>8}{'MB':>6}{'measured':>11}{'model':>10}{'links alone':>13}  error")
+    print(f"{'nodes':>5}  {'way':18}{'Mbit/s':>8}{'MB':>6}{'measured':>11}{'model':>10}{'links alone':>13}  error")
     errors = []
     for storm in storms:
         alone = of_storm(storm)
         cluster = replace(alone, shared_cpu_s=cpu_of_a_node(storm, storms))
         errors.append(total_s(cluster) / storm["took_s"] - 1)
-        way = "relays" if alone.relays else alone.transport
+        way = ("relays" if alone.relays else alone.transport) + f", {storm['racks']} racks" * bool(storm["racks"])
         print(
-            f"{alone.nodes:5}  {way:10}{alone.node_mbit:8g}{alone.image_mb:6g}{storm['took_s']:9.1f} s"
+            f"{alone.nodes:5}  {way:18}{alone.node_mbit:8g}{alone.image_mb:6g}{storm['took_s']:9.1f} s"
             f"{total_s(cluster):8.1f} s{total_s(alone):11.1f} s  {errors[-1]:+5.0%}"
         )
     if not errors:
@@ -185,6 +189,7 @@ def of_storm(storm: Mapping[str, Any]) -> Cluster:
         transport=str(storm["transport"]),
         relays=bool(storm["relays"]),
         kernel_s=0.0,
+        near=storm["settings"].get("torrent.near_share") != "0",
     )
 
 
