@@ -40,6 +40,11 @@ _ADVICE = (
         "Can the node reach the controller, and does 'luna serve' run? It needs the ports of the boot server and of "
         "the file server, and for the torrent those of the seeder and of the other nodes.",
     ),
+    (
+        ("partscript",),
+        "Nothing was written",
+        "'luna node disks {node}' shows the layout and where it comes from. The node takes a changed one by itself.",
+    ),
     (("unpack",), "", "'ssh {address}' leads to the node, where dmesg tells of memory and disks that fail."),
     (
         ("install",),

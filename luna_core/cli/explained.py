@@ -28,7 +28,16 @@ def show_said(subjects: "Sequence[Mapping[str, Said]]", explain: bool, output: s
             rows = [{"field": name, "value": value.value, "from": value.source} for name, value in given.items()]
             print_table(rows, ("field", "value", "from"))
         else:
-            emit_one({name: value.value for name, value in given.items()}, output)
+            emit_one({name: _in_lines(name, value.value) for name, value in given.items()}, output)
+
+
+def _in_lines(name: str, value: Any) -> Any:
+    """A layout of disks, which is too deep for a line, as it would be written."""
+    if name != "disks":
+        return value
+    from luna_core.documents import dump
+
+    return dump(value)
 
 
 def _explained(said: "Mapping[str, Said]") -> dict[str, Any]:

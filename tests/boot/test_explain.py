@@ -58,6 +58,13 @@ def test_a_failure_is_explained_with_its_status_and_the_end_of_its_log(session: 
     )
 
 
+def test_a_layout_that_is_refused_leads_to_the_plan(session: MakeSession) -> None:
+    log = "luna: disk one …\nluna: /dev/sda for 'one' holds ext4 'data', of which … Nothing was written.\n"
+    failed = session(reports=[("disks", "done", 1.0), ("partscript", "failed", 2.0)], outcome="failed", log=log)
+    assert "holds ext4 'data'" in explain(failed)
+    assert "What helps: 'luna node disks node001' shows the layout" in explain(failed)
+
+
 @pytest.mark.parametrize(
     ("seconds", "arguments", "said"),
     [

@@ -25,7 +25,10 @@ def main(arguments: Sequence[str]) -> int:
     layout = read_layout(document["node_id"], document["layout"])
     try:
         _make(layout, found, etc, arguments[3:])
-    except (Refused, DiskError) as error:
+    except Refused as error:
+        say(f"{error} Nothing was written.")
+        return 1
+    except DiskError as error:
         say(str(error))
         return 1
     return 0

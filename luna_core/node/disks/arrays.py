@@ -66,7 +66,7 @@ def _is_usable(raid: Raid, found: FoundArray, present: Sequence[str], *, is_kept
     if is_kept and not (is_same and raid.level and present):
         raise Refused(
             f"Array {raid.name} of {', '.join(found.members)} holds what is to be kept, but the layout has it with "
-            f"level {raid.level} of {', '.join(raid.members)}. Nothing was written. Put the layout back, or take keep "
+            f"level {raid.level} of {', '.join(raid.members)}. Put the layout back, or take keep "
             "away."
         )
     return is_kept

@@ -84,8 +84,8 @@ def plan_table(layout: Layout, disk: Disk, found: FoundDisk) -> Table:
     is_own = found.table == "gpt" and layout.is_own(found.table_id) and all(one.own_name for one in found.partitions)
     if not is_own and not found.is_blank and not disk.wipe:
         raise Refused(
-            f"{found} for {disk.name!r} holds {_described(found)}, of which the layout knows nothing. Nothing was "
-            "written. Say wipe: true if it may go, or empty the disk."
+            f"{found} for {disk.name!r} holds {_described(found)}, of which the layout knows nothing. "
+            "Say wipe: true if it may go, or empty the disk."
         )
     there = {one.own_name: one for one in found.partitions} if is_own else {}
     planned = _extents(layout, disk, found, there)
@@ -145,8 +145,8 @@ def _refuse_loss(
     if wanted is None:
         if old.kept and not disk.wipe:
             raise Refused(
-                f"{old} on {found} was made to be kept, and the layout doesn't have {old.own_name!r} any more. Nothing "
-                "was written. Say wipe: true if it may go."
+                f"{old} on {found} was made to be kept, and the layout doesn't have {old.own_name!r} any more. "
+                "Say wipe: true if it may go."
             )
         return
     if not wanted.is_kept or not old.content.type:
@@ -155,14 +155,13 @@ def _refuse_loss(
     if old.content.type != expected:
         if old.kept:
             raise Refused(
-                f"{old} on {found} is to be kept, but the layout has {expected} there. Nothing was written. Take its "
-                "keep away if it may go."
+                f"{old} on {found} is to be kept, but the layout has {expected} there. Take its keep away if it may go."
             )
     elif wanted.found is None or wanted.path != old.path:
         raise Refused(
             f"{old} on {found} is to be kept, but would move from {shown(old.size_bytes)} after "
-            f"{shown(old.start_bytes)} to {shown(wanted.size_bytes)} after {shown(wanted.start_bytes)}. Nothing was "
-            "written. Put it back into its place in the layout, or take its keep away."
+            f"{shown(old.start_bytes)} to {shown(wanted.size_bytes)} after {shown(wanted.start_bytes)}. "
+            "Put it back into its place in the layout, or take its keep away."
         )
 
 

@@ -96,7 +96,7 @@ def _plan(group: VolumeGroup, inventory: Inventory, members: Mapping[str, tuple[
         if kept := [one.name for one in found.volumes if _stays(group, one)]:
             raise Refused(
                 f"Volume {kept[0]} of {group.name} is to be kept, but {group.name} is on {', '.join(found.members)} "
-                f"and not on {', '.join(path for path, _, _ in chosen)}. Nothing was written."
+                f"and not on {', '.join(path for path, _, _ in chosen)}."
             )
         found = None
     extent = found.extent_bytes if found else EXTENT_BYTES
@@ -121,12 +121,12 @@ def _volumes(group: VolumeGroup, found: FoundGroup | None, extent: int, room: in
         if old and _stays(group, old) and sizes.setdefault(one.name, old.size_bytes) != old.size_bytes:
             raise Refused(
                 f"Volume {one.name} of {group.name} is to be kept with its {shown(old.size_bytes)}, but the layout "
-                f"gives it {one.size}. Nothing was written."
+                f"gives it {one.size}."
             )
     left = room - sum(sizes.values())
     if left < extent * (len(sizes) < len(group.volumes)):
         wanted = ", ".join(f"{name} with {shown(size)}" for name, size in sizes.items())
-        raise Refused(f"Volume group {group.name} has {shown(room)}, too little for {wanted}. Nothing was written.")
+        raise Refused(f"Volume group {group.name} has {shown(room)}, too little for {wanted}.")
     sizes = {one.name: sizes.get(one.name, left) for one in group.volumes}
     is_same = sizes == {one.name: one.size_bytes for one in there.values()}
     return [
@@ -153,6 +153,6 @@ def _refuse_loss(found: FoundGroup, group: VolumeGroup | None, *, may_wipe: bool
         if now is None or (now.keep and now.format != old.content.type):
             has = f"has {now.format} there" if now else "doesn't have it any more"
             raise Refused(
-                f"Volume {old.name} of {found.name} ({old.content}) was made to be kept, and the layout {has}. Nothing "
-                "was written. Say wipe: true of its disks if it may go."
+                f"Volume {old.name} of {found.name} ({old.content}) was made to be kept, and the layout {has}. "
+                "Say wipe: true of its disks if it may go."
             )
