@@ -5,6 +5,7 @@
 Run it as root, with a tree as `mmdebstrap` makes it; without one it takes 200 MB of this machine's /usr, in two
 minutes. The scratch directory takes the tree once or twice and its packed form twice; on a tmpfs the disk has no say.
 Times are the best of the rounds; "MB/s per core" is by processor time. A published version is packed and has a torrent.
+Last comes the size of the initramfs of the lab's Debian, which is made once, with everything that goes into it.
 """
 
 import argparse
@@ -19,12 +20,18 @@ from pathlib import Path
 
 import cluster
 
+from luna_core.boot.initramfs import build_initramfs, largest_files
+from luna_core.drivers import load
 from luna_core.image.pack import Packed, Source, pack
 from luna_core.image.versions import private_file
 from luna_core.image.writer import LEVEL
 from luna_core.node.manifest import Manifest
 from luna_core.node.unpack import Unpacker
 from luna_core.run import run
+from luna_core.settings import MachineSettings
+from luna_core.testing import facts
+from luna_lab.tree import debian_tree
+from luna_transport_torrent.plugin import luna_initrd_files
 from luna_transport_torrent.publishing import make_torrent
 
 TAR = "--numeric-owner --xattrs --xattrs-include='*'"
@@ -63,6 +70,25 @@ def main() -> None:
             f"{figure.what:32} {figure.wall_s:8.2f} {figure.cpu_s:8.2f} {megabytes / figure.wall_s:8.0f} "
             f"{megabytes / max(figure.cpu_s, 0.01):14.0f} {figure.size_bytes / 1e6:10.1f}"
         )
+    initramfs(arguments.scratch)
+
+
+def initramfs(scratch: Path) -> None:
+    """Make the initramfs of the lab's Debian and print its size, which every node loads, and what is large in it."""
+    tree = debian_tree()
+    distro = load("luna.distro", "debian", MachineSettings())
+    image = facts.image(tree)
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        made, cache = Path(name) / "initramfs", Path(name) / "runtime"
+        making = partial(
+            build_initramfs,
+            *(tree, distro, image, next(iter(distro.kernels(tree))), made, list(luna_initrd_files(image))),
+            runtime_cache=cache,
+        )
+        figure = timed("", 1, making)
+        print(f"initramfs: {made.stat().st_size / 1e6:.1f} MB in {figure.cpu_s:.0f} CPU s, at most 30 MB are wanted")
+        files = largest_files(tree, made, count=8)
+    print("largest in it, unpacked:", ", ".join(f"{Path(path).name} {size / 1e6:.1f} MB" for path, size in files))
 
 
 def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manifest]:
