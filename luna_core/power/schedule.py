@@ -56,12 +56,25 @@ class Schedule:
         if not self._waiting or len(self._busy) >= self._pace.parallel or now < self._next_start:
             return False
         job = self._waiting.popleft()
-        worker = self._idle.pop() if self._idle else self._hire()
-        worker.connection.send(job)
+        worker = self._give(job)
         self._busy[worker.connection] = _Task(worker, job, now)
         if job.inrush:
             self._next_start = now + self._pace.stagger_s
         return True
+
+    def _give(self, job: Job) -> Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            try:
+                worker.connection.send(job)
+            except OSError:
+                # It died while it waited, which is no fault of this job's BMC.
+                worker.give_up()
+            else:
+                return worker
+        worker = self._hire()
+        worker.connection.send(job)
+        return worker
 
     def _idle_time_s(self) -> float:
         """Until something other than a reply has to be seen to."""

@@ -1,6 +1,7 @@
 """Many BMCs at once, through threads or processes: every job has its reply, whatever the drivers do."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ import pytest
 from luna_core.interfaces import PowerDriver
 from luna_core.power import pool
 from luna_core.power.schedule import Pace, Schedule
-from luna_core.power.workers import Job, Reply, ThreadWorker
+from luna_core.power.workers import Job, ProcessWorker, Reply, ThreadWorker
 from luna_core.types import PowerState
 
 Make = Callable[..., Job]
@@ -66,6 +67,24 @@ def test_a_driver_that_ends_its_process_costs_one_node_its_answer(job: Make, stu
     found = {one.node: one for one in replies(jobs, stubborn("processes"))}
     assert [node for node, one in found.items() if one.error] == ["node004"]
     assert "its driver ended the process" in found["node004"].error
+
+
+def test_a_process_that_is_killed_while_it_waits_costs_nobody_an_answer(job: Make, stubborn: Stubborn) -> None:
+    driver, hired = stubborn("processes"), list[ProcessWorker]()
+
+    def hire() -> ProcessWorker:
+        hired.append(ProcessWorker(driver))
+        return hired[-1]
+
+    found = Schedule([job(number, fault="who") for number in range(4)], hire, Pace(parallel=1)).replies()
+    first = next(found)
+    os.kill(int(str(first.value)), signal.SIGKILL)
+    # Its end of the pipe is closed once it is dead.
+    assert hired[0].connection.poll(60)
+    rest = list(found)
+    assert [one.node for one in rest if one.error] == []
+    assert len(rest) == 3
+    assert {one.value for one in rest} == {rest[0].value} != {first.value}
 
 
 @BOTH
