@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from luna_core.errors import CommandFailed
 from luna_core.image.pack import Progress
 from luna_core.operations.transfer.changes import FORMAT, Changes
 from luna_core.operations.transfer.login import Logins
@@ -55,7 +56,7 @@ class Copy:
         self._run(tell, "--info=progress2", "--no-human-readable")
 
     def _run(self, told: Callable[[str], object], *more: str) -> None:
-        with self._rules() as rules:
+        with self._rules() as rules, _without_progress():
             run_contained(
                 [
                     *("rsync", *_WHOLE, *more, f"--rsh=ssh -F {self.logins.configuration}"),
@@ -76,3 +77,13 @@ class Copy:
             file.write("".join(f"{rule}\n" for rule in self.rules))
             file.flush()
             yield Path(file.name)
+
+
+@contextmanager
+def _without_progress() -> Iterator[None]:
+    """What is shown of a failure is what rsync and ssh said of it."""
+    try:
+        yield
+    except CommandFailed as error:
+        said = (line for line in str(error).splitlines() if not line.startswith("luna|") and not _PROGRESS.match(line))
+        raise CommandFailed("\n".join(said)) from error
