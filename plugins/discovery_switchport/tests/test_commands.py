@@ -60,6 +60,19 @@ def test_the_doctor_names_switches_that_cannot_be_asked(folder: Folder) -> None:
     assert (result.status, result.message) == ("failed", "1 of 2 switches can't be asked: sw02.")
 
 
+def test_the_doctor_names_switches_that_nobody_asks(folder: Folder) -> None:
+    luna("cluster", "init", "--frontend-address", "10.141.255.254")
+    luna("network", "add", "cluster", "--network", "10.141.0.0/16")
+    luna("switch", "add", "sw01", "--address", "10.141.255.1")
+    result = check_switches(cluster())
+    assert result.status == "warning"
+    assert result.message == "1 of 1 switches are not asked, for lack of a community or user: sw01."
+    luna("switch", "change", "sw01", "--community", "@-", stdin="public")
+    assert check_switches(cluster()).message == "1 of 1 switches were never asked: sw01."
+    folder.write(Snapshot(switch="sw01", polled_at=time.time()))
+    assert check_switches(cluster()).message == "1 switches answer."
+
+
 def test_the_doctor_notices_that_nobody_polls(folder: Folder) -> None:
     folder.write(Snapshot(switch="sw01", polled_at=time.time() - 3600))
     assert check_switches(cluster()).status == "warning"
