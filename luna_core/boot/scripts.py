@@ -137,6 +137,8 @@ def kernel_arguments(url: str, facts: BootFacts, offers: Offers, token: str) -> 
         f"luna.mac={interface.mac}",
     ]
     if facts.profile["boot_address"] == "dhcp":
+        if all(one.address.version == 6 for one in interface.addresses):
+            raise BadInput(f"node {facts.node.name}: boot_address: dhcp was given; accepted without IPv4 is static.")
         arguments.append("luna.ip=dhcp")
     else:
         arguments += [f"luna.ip={one.address}" for one in interface.addresses]

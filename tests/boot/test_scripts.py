@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,16 @@ def test_dhcp_takes_the_place_of_addresses(boot_facts: Make, offers: MakeOffers)
     assert "luna.gateway=10.141.255.254" in fixed
     dynamic = scripts.kernel_arguments(URL, boot_facts(boot_address="dhcp"), offers(), "t")
     assert [one for one in dynamic if one.startswith(("luna.ip", "luna.gateway"))] == ["luna.ip=dhcp"]
+
+
+def test_dhcp_is_refused_without_ipv4_for_a_node_asks_for_nothing_else(boot_facts: Make, offers: MakeOffers) -> None:
+    asked = boot_facts(boot_address="dhcp")
+    boot = asked.node.interface("BOOTIF")
+    assert boot
+    only = replace(boot.addresses[0], address=ip_interface("fd00:141::1/64"))
+    node = replace(asked.node, interfaces=(replace(boot, addresses=(only,)),))
+    with pytest.raises(BadInput, match="boot_address: dhcp was given; accepted without IPv4 is static"):
+        scripts.kernel_arguments(URL, replace(asked, node=node), offers(), "t")
 
 
 def test_what_a_node_lacks_is_named(boot_facts: Make, offers: MakeOffers) -> None:
