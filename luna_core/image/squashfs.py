@@ -1,13 +1,14 @@
 """A squashfs of what the shards hold, cut into parts that travel as further shards.
 
-mksquashfs reads one tar archive, and that is the shards': what is left out, emptied or private is so here as well.
+It is made of one tar archive, and that is the shards': what is left out, emptied or private is so here as well.
 """
 
 import os
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,16 @@ from luna_core.node.errors import shown
 from luna_core.node.manifest import Shard
 from luna_core.node.overlay import SQUASHFS_ROOT
 from luna_core.node.tar import BLOCK
-from luna_core.run import LAST_LINES
+from luna_core.run import LAST_LINES, run
 
 PART_BYTES: Final = 1 << 20
+_UNPACK: Final = (
+    "--numeric-owner",
+    "--same-permissions",
+    "--delay-directory-restore",
+    "--xattrs",
+    "--xattrs-include=*",
+)
 # What Linux's squashfs can hold: no ACLs and no inode flags. Its times are whole seconds from 1970 on.
 _KEPT_NAMES: Final = ("user.", "trusted.", "security.")
 
@@ -56,26 +64,50 @@ def not_kept(tree: Path, found: Scan) -> Iterator[str]:
 
 
 def _make(output: Path, tree: Path, found: Scan, level: int, workers: int) -> None:
-    options = ["-comp", "zstd", "-Xcompression-level", str(level), "-processors", str(workers), "-no-progress"]
-    command = ["mksquashfs", "-", str(output), "-tar", "-quiet", *options]
+    options = [
+        "-quiet",
+        "-comp",
+        "zstd",
+        "-Xcompression-level",
+        str(level),
+        "-processors",
+        str(workers),
+        "-no-progress",
+    ]
     latest_s = _latest_s(found)
+    archive = _archive(tree, found, latest_s)
     # What has no time of its own, its own root and itself, would else have the time of day.
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(latest_s)}
-    with tempfile.TemporaryFile() as said:
+    if _reads_archives():
+        _run(["mksquashfs", "-", str(output), "-tar", *options], archive, environment)
+        return
+    with tempfile.TemporaryDirectory(dir=output.parent) as unpacked:
+        _run(["tar", "-x", "-C", unpacked, *_UNPACK], archive, environment)
+        _run(["mksquashfs", unpacked, str(output), *options], (), environment)
+
+
+def _reads_archives() -> bool:
+    """Whether mksquashfs reads tar archives, as from 4.5 on; RHEL 9 has 4.4."""
+    numbers = re.search(r"version ([0-9]+)\.([0-9]+)", run(["mksquashfs", "-version"]))
+    return numbers is None or (int(numbers[1]), int(numbers[2])) >= (4, 5)
+
+
+def _run(command: Sequence[str], archive: Iterable[bytes], environment: Mapping[str, str]) -> None:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment
+        ) as process,
+    ):
         try:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment)  # noqa: S603
-        except FileNotFoundError as error:
-            raise CommandFailed("mksquashfs is not installed; squashfs-tools 4.5 and later will do.") from error
-        with process:
-            try:
-                _feed(process, _archive(tree, found, latest_s))
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode:
+            _feed(process, archive)
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait():
             said.seek(0)
             last = b"\n".join(said.read().splitlines()[-LAST_LINES:]).decode(errors="replace")
-            raise CommandFailed(f"mksquashfs exited with status {process.returncode}:\n{last}")
+            raise CommandFailed(f"{command[0]} exited with status {process.returncode}:\n{last}")
 
 
 def _feed(process: "subprocess.Popen[bytes]", archive: Iterable[bytes]) -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +60,27 @@ def test_the_overlay_shows_the_tree(odd: Path, layers: Path, packed: Pack) -> No
     said = [line.partition(":")[0] for line in version.left_out]
     assert said == [line.partition(":")[0] for line in found if "system.posix_acl_" in line]
     assert version.private
+
+
+def test_squashfs_tools_that_read_no_archives_will_do(
+    odd: Path, layers: Path, packed: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RHEL 9's 4.4. Of symbolic links with several names it makes several."""
+    program = tmp_path / "bin/mksquashfs"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\ncase $* in -version) echo 'mksquashfs version 4.4-git.1 (2020/05/11)' ;; *-tar*) exit 1 ;; "
+        f'*) exec {shutil.which("mksquashfs")} "$@" ;; esac\n'
+    )
+    program.chmod(0o755)
+    in_whole_seconds(odd)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        version = packed(odd, squashfs=True)
+    found = differences(odd, mounted(version, layers))
+    kinds = (": data: ", "system.posix_acl_", "'special/loop': same file as: ")
+    assert [line for line in found if not any(kind in line for kind in kinds)] == []
+    assert [path.name for path in (tmp_path / "versions").rglob("tmp*")] == []
 
 
 def test_the_root_can_be_written_and_survives_the_names_of_its_layers(odd: Path, layers: Path, packed: Pack) -> None:

@@ -19,14 +19,14 @@ from luna_core.types import Node, NodeFile
 SECTIONS = {"ethernet": "ethernets", "infiniband": "ethernets", "bond": "bonds", "vlan": "vlans", "bridge": "bridges"}
 
 
-def files(node: Node, renderer: str = "networkd") -> Sequence[NodeFile]:
+def files(node: Node) -> Sequence[NodeFile]:
     """Netplan's file, as JSON, which is YAML; netplan(5) wants it readable by root only.
 
     The renderer is said, for an image made for desktops says NetworkManager in a file of its own.
     """
     import json
 
-    network: dict[str, Any] = {"version": 2, "renderer": renderer}
+    network: dict[str, Any] = {"version": 2, "renderer": "networkd"}
     for link in links(node):
         section = network.setdefault(SECTIONS[link.interface.type], {})
         section[link.name] = _described(node, link)
