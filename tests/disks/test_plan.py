@@ -228,6 +228,18 @@ def test_a_kept_volume_is_not_lost_by_a_changed_layout(
         plan(read(mirrored), found)
 
 
+@pytest.mark.parametrize("there", ["xfs", "what can't be read"])
+def test_a_kept_file_system_right_on_an_array_is_not_lost_to_another_format(
+    mirrored: Any, read: Any, installed: Any, there: str
+) -> None:
+    mirrored["raids"]["system"] |= {"mount": "/scratch", "keep": True}
+    layout = read(mirrored)
+    found = installed(layout)
+    arrays = (replace(found.arrays[0], content=Content(type=there)), found.arrays[1])
+    with pytest.raises(Refused, match=rf"Array system \({there}\) of .* to be kept, but the layout has ext4 there"):
+        plan(layout, replace(found, arrays=arrays))
+
+
 def test_what_is_active_is_stopped_from_the_top(mirrored: Any, read: Any, installed: Any, commands: Any) -> None:
     layout = read(mirrored)
     stacked = (("lvm", "/dev/dm-0"), ("raid1", "/dev/md127"))

@@ -51,12 +51,23 @@ def plan_arrays(layout: Layout, inventory: Inventory, partitions: Mapping[str, P
         members = tuple(partitions[name] for name in raid.members)
         found = next((one for one in inventory.arrays if one.name == raid.name), None)
         present = tuple(one.path for one in members if found and one.found and one.path in found.members)
+        if found and layout.is_kept(raid.name):
+            _refuse_loss(raid, found, members)
         if found and not _is_usable(raid, found, present, is_kept=layout.is_kept(raid.name)):
             found, present = None, ()
         planned.append(
             PlannedArray(raid=raid, members=members, size_bytes=_size(raid, members), found=found, present=present)
         )
     return planned
+
+
+def _refuse_loss(raid: Raid, found: FoundArray, members: Sequence[PlannedPartition]) -> None:
+    expected = raid.format or "LVM2_member"
+    if found.content.type not in ("", expected) and any(one.found and one.found.kept for one in members):
+        raise Refused(
+            f"Array {raid.name} ({found.content}) of {', '.join(found.members)} is to be kept, but the layout has "
+            f"{expected} there. Take its keep away if it may go."
+        )
 
 
 def _is_usable(raid: Raid, found: FoundArray, present: Sequence[str], *, is_kept: bool) -> bool:
