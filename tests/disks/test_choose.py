@@ -1,5 +1,6 @@
 """Which disk is meant: one that is like the layout says, and no other."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,3 +60,12 @@ def test_the_first_of_all_is_by_name_and_never_a_removable_one(read: Any, found:
     assert [one.path for one in chosen.values()] == ["/dev/sda", "/dev/sdb", "/dev/sdaa"]
     with pytest.raises(Refused, match=r"No unused disk fits 'd3' \(any disk\); there are: /dev/sdz \(serial USB"):
         choose(layout_of(read, *[{"first": True}] * 4), found)
+
+
+def test_the_first_disk_stays_the_one_that_it_was_when_names_change(read: Any, blank: Any) -> None:
+    layout = layout_of(read, {"first": True}, {"first": True})
+    one, two = (replace(blank(""), table="gpt", table_id=layout.table_id(name)) for name in ("d0", "d1"))
+    swapped = Inventory(disks=(replace(two, path="/dev/nvme0n1"), replace(one, path="/dev/nvme1n1")))
+    assert [disk.path for disk in choose(layout, swapped).values()] == ["/dev/nvme1n1", "/dev/nvme0n1"]
+    added = Inventory(disks=(replace(two, path="/dev/sda"), blank("/dev/sdb")))
+    assert [disk.path for disk in choose(layout, added).values()] == ["/dev/sdb", "/dev/sda"], "in the place of d0"

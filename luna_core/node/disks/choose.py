@@ -1,6 +1,6 @@
 """Which disk of a node is which of its layout."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from luna_core.node.disks.inventory import FoundDisk, Inventory
@@ -15,17 +15,23 @@ class Refused(Exception):
 def choose(layout: Layout, inventory: Inventory) -> dict[str, FoundDisk]:
     """The disk for each name of the layout. Raises Refused where none fits, or several do.
 
-    Those that must be one disk come before those that take the first of several.
+    Those that must be one disk come before those that take the first of several: the one that luna gave the table of
+    that name, for names change from boot to boot, or else one that it gave no other's.
     """
     chosen: dict[str, FoundDisk] = {}
+    tables = {layout.table_id(disk.name): disk.name for disk in layout.disks}
     for disk in sorted(layout.disks, key=lambda one: one.first):
-        chosen[disk.name] = _one(disk, inventory.disks, {one.path for one in chosen.values()})
+        chosen[disk.name] = _one(disk, inventory.disks, {one.path for one in chosen.values()}, tables)
     return {disk.name: chosen[disk.name] for disk in layout.disks}
 
 
-def _one(disk: Disk, found: Iterable[FoundDisk], taken: Collection[str]) -> FoundDisk:
+def _one(disk: Disk, found: Iterable[FoundDisk], taken: Collection[str], tables: Mapping[str, str]) -> FoundDisk:
+    def order(one: FoundDisk) -> tuple[bool, bool, int, str]:
+        was = tables.get(one.table_id.lower(), "")
+        return was != disk.name, was != "", len(one.path), one.path
+
     free = [one for one in found if one.path not in taken]
-    fitting = sorted((one for one in free if _fits(disk, one)), key=lambda one: (len(one.path), one.path))
+    fitting = sorted((one for one in free if _fits(disk, one)), key=order)
     if not fitting:
         there = ", ".join(map(str, free)) or "none"
         raise Refused(f"No unused disk fits {disk.name!r} ({disk.match}); there are: {there}.")
