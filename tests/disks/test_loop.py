@@ -93,3 +93,15 @@ def test_foreign_data_is_wiped_only_if_the_layout_says_so(disk: str, layout: Any
     layout["disks"]["system"]["wipe"] = True
     wiped = install(layout)
     assert wiped.returncode == 0, wiped.stdout + wiped.stderr
+
+
+def test_a_disk_whose_table_the_kernel_cannot_read_is_not_blank(disk: str, layout: Any, install: Install) -> None:
+    assert install(layout).returncode == 0
+    run("partx", "--delete", disk)
+    # The GPT's header; its copy at the end is whole.
+    run("dd", "if=/dev/zero", f"of={disk}", "bs=512", "seek=1", "count=1", "conv=notrunc,fsync")
+    before = run("sha256sum", disk)
+    refused = install(layout)
+    assert refused.returncode == 1, "what is to be kept would be lost"
+    assert "holds a partition table (gpt) that the kernel can't read" in refused.stdout.splitlines()[-1]
+    assert run("sha256sum", disk) == before

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from luna_core.node.disks import commands, look_stacked
 from luna_core.node.disks.choose import Refused, choose
-from luna_core.node.disks.inventory import FoundDisk, FoundPartition, Inventory
+from luna_core.node.disks.inventory import Content, FoundDisk, FoundPartition, Inventory
 from luna_core.node.disks.layout import Layout
 from luna_core.node.disks.probe import content, probe
 from luna_core.node.disks.tables import KEPT_BIT
@@ -46,6 +46,10 @@ def _disk(layout: Layout, one: Mapping[str, Any]) -> FoundDisk:
     found = probe(path)
     below = list(_below(one))
     parts = [each for each in below if each["type"] == "part"]
+    there = content(found)
+    if found.get("PTTYPE") and not parts and commands.run(["partx", "--show", "--noheadings", path]).strip():
+        # As with a damaged header, of which libblkid, but not the kernel, looks at the copy.
+        there = Content(type=f"a partition table ({found['PTTYPE']}) that the kernel can't read")
     links = {disk.match.path for disk in layout.disks if disk.match.path and os.path.realpath(disk.match.path) == path}
     return FoundDisk(
         path=path,
@@ -56,7 +60,7 @@ def _disk(layout: Layout, one: Mapping[str, Any]) -> FoundDisk:
         links=tuple(sorted(links - {path})),
         table=found.get("PTTYPE", ""),
         table_id=found.get("PTUUID", ""),
-        content=content(found),
+        content=there,
         partitions=tuple(sorted((_partition(each) for each in parts), key=lambda each: each.start_bytes)),
         stacked=tuple((each["type"], f"/dev/{each['kname']}") for each in reversed(below) if each["type"] != "part"),
         mounted=tuple(each["mountpoint"] for each in (one, *below) if each.get("mountpoint")),

@@ -81,7 +81,8 @@ def plan_table(layout: Layout, disk: Disk, found: FoundDisk) -> Table:
     """What becomes of a disk. Raises Refused where something would be lost that nobody gave up."""
     if found.mounted:
         raise Refused(f"{found} for {disk.name!r} is in use, mounted at {', '.join(found.mounted)}.")
-    is_own = found.table == "gpt" and layout.is_own(found.table_id) and all(one.own_name for one in found.partitions)
+    names = [one.own_name for one in found.partitions]
+    is_own = found.table == "gpt" and layout.is_own(found.table_id) and bool(names) and all(names)
     if not is_own and not found.is_blank and not disk.wipe:
         raise Refused(
             f"{found} for {disk.name!r} holds {_described(found)}, of which the layout knows nothing. "
