@@ -11,7 +11,7 @@ from luna_core.boot.bmc import BmcPlan, bmc_plan
 from luna_core.boot.view import View, places
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.versions import load_version
-from luna_core.model import Node, OsImage
+from luna_core.model import Node
 from luna_core.model.disks import DiskLayout
 from luna_core.node.manifest import MANIFEST_NAME, Manifest
 from luna_core.operations.images.facts import find_version, no_squashfs, versions_of
@@ -85,9 +85,9 @@ def boot_facts(
     chosen = lineage.say("osimage", node).value
     if chosen is None:
         raise BadInput(f"node {node.name}: osimage: none is chosen; 'luna group change … --osimage' gives it one.")
-    image = work.by_id(OsImage, chosen)
+    image = resolver.stored_image(chosen)
     number = lineage.say("image_version", node).value or image.latest
-    version = find_version(work, image, number)
+    version = view.version(work, image, number) if view else find_version(work, image, number)
     if version is None:
         raise BadInput(f"osimage {image.name}: it has no version to boot; 'luna osimage pack {image.name}' makes one.")
     manifest = _manifest(versions / version.manifest_sha256)
@@ -101,10 +101,11 @@ def boot_facts(
         raise BadInput(f"node {node.name}: root: overlay was given, but {no_squashfs(image.name, version.number)}")
     siblings = view.places(work, node.group) if view else places(work, node.group)
     resolved = resolver.node(node)
+    given = resolver.image_version(version, versions / version.manifest_sha256)
     return BootFacts(
         node=resolved,
-        image=resolver.image(image),
-        version=resolver.image_version(version, versions / version.manifest_sha256),
+        image=given.image,
+        version=given,
         manifest=manifest,
         profile=profile,
         index=siblings[node.id],

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from luna_core.interfaces import Transaction
-from luna_core.model import Node
+from luna_core.model import ImageVersion, Node, OsImage
 from luna_core.model.base import USES
 from luna_core.operations import Luna
 from luna_core.operations.configure import settings
 from luna_core.operations.history import last_number
+from luna_core.operations.images.facts import find_version
 from luna_core.operations.resolve import Known, Resolver
 from luna_core.operations.work import Work
 from luna_core.types import Setting, SettingValue
@@ -17,13 +18,17 @@ T = TypeVar("T")
 
 
 class View:
-    """The cluster as change `number` left it: settings, what its objects were worked out to, each group's nodes."""
+    """The cluster as change `number` left it: settings, what its objects were worked out to, each group's nodes.
+
+    Versions that boots asked for are kept too.
+    """
 
     def __init__(self, work: Work, number: int, declared: Iterable[Setting]) -> None:
         self.number = number
         self.settings: Mapping[str, SettingValue] = settings(work, declared)
         self._known = Known()
         self._places: dict[str, Mapping[str, int]] = {}
+        self._versions: dict[tuple[str, int], ImageVersion | None] = {}
 
     def resolver(self, work: Work) -> Resolver:
         """One for a transaction that sees the same change as the newest."""
@@ -34,6 +39,12 @@ class View:
         if group_id not in self._places:
             self._places[group_id] = places(work, group_id)
         return self._places[group_id]
+
+    def version(self, work: Work, image: OsImage, number: int) -> ImageVersion | None:
+        """The version of an image of that number, or None."""
+        if (image.id, number) not in self._versions:
+            self._versions[image.id, number] = find_version(work, image, number)
+        return self._versions[image.id, number]
 
 
 class Views:

@@ -20,6 +20,7 @@ class Known:
 
     lineages: dict[str, Lineage] = field(default_factory=dict)
     networks: dict[str, types.Network] = field(default_factory=dict)
+    images: dict[str, OsImage] = field(default_factory=dict)
     cluster: types.Cluster | None = None
 
 
@@ -80,7 +81,7 @@ class Resolver:
             name=stored.name,
             cluster=self.cluster(),
             group=lineage.groups[0].name,
-            image=self._work.by_id(OsImage, image).name if image else None,
+            image=self.stored_image(image).name if image else None,
             interfaces=tuple(self._interface(stored, name, spec) for name, spec in lineage.interfaces(stored).items()),
             tags=lineage.tags(stored),
             switch=self._work.by_id(Switch, stored.switch).name if stored.switch else None,
@@ -89,6 +90,12 @@ class Resolver:
             kernel_arguments=lineage.say("kernel_arguments", stored).value or "",
             state=self._state(stored),
         )
+
+    def stored_image(self, identity: str) -> OsImage:
+        """An osimage as the store has it; raises NotFound."""
+        if identity not in self._known.images:
+            self._known.images[identity] = self._work.by_id(OsImage, identity)
+        return self._known.images[identity]
 
     def image(self, stored: OsImage) -> types.Image:
         """An osimage."""
@@ -110,7 +117,7 @@ class Resolver:
     def image_version(self, stored: ImageVersion, directory: Path) -> types.ImageVersion:
         """A version of an osimage, with the directory that holds its manifest."""
         return types.ImageVersion(
-            image=self.image(self._work.by_id(OsImage, stored.osimage)),
+            image=self.image(self.stored_image(stored.osimage)),
             number=stored.number,
             manifest_sha256=stored.manifest_sha256,
             directory=directory,
