@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from luna_core.node.disks import commands
-from luna_core.node.disks.inventory import FoundArray, FoundDisk, FoundGroup, FoundPartition, FoundVolume
+from luna_core.node.disks.choose import Refused
+from luna_core.node.disks.commands import DiskError
+from luna_core.node.disks.inventory import Content, FoundArray, FoundDisk, FoundGroup, FoundPartition, FoundVolume
 from luna_core.node.disks.layout import Layout
 from luna_core.node.disks.probe import content, probe
 from luna_core.node.disks.volumes import KEPT_TAG
 
 _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
+# Of every command of lvm(8).
+_FAILED = 5
 
 
 def look(layout: Layout, own: Sequence[FoundDisk]) -> tuple[tuple[FoundArray, ...], tuple[FoundGroup, ...]]:
@@ -40,6 +44,11 @@ def _arrays(layout: Layout, members: Sequence[FoundPartition]) -> Iterator[Found
         named = [(path, one) for path, one in examined if one.get("MD_NAME", "").rpartition(":")[2] == raid.name]
         if not named:
             continue
+        if len({one["MD_UUID"] for _, one in named}) > 1 and layout.is_kept(raid.name):
+            raise Refused(
+                f"{' and '.join(path for path, _ in named)} are of several arrays called {raid.name}, which is to be "
+                "kept. Empty or take out what is not to be used."
+            )
         # Of two with one name, the one that was written to last.
         _, newest = max(named, key=lambda found: int(found[1].get("MD_EVENTS", "0")))
         yield _array(raid.name, newest, [path for path, one in named if one["MD_UUID"] == newest["MD_UUID"]])
@@ -47,11 +56,17 @@ def _arrays(layout: Layout, members: Sequence[FoundPartition]) -> Iterator[Found
 
 def _array(name: str, examined: Mapping[str, str], members: Sequence[str]) -> FoundArray:
     path = f"/dev/md/{name}"
-    if not os.path.exists(path):
-        commands.run(["mdadm", "--assemble", "--readonly", "--run", path, *members])
-        commands.settle()
-    detail = commands.facts(["mdadm", "--detail", "--export", path])
-    active = [value for key, value in detail.items() if key.startswith("MD_DEVICE_") and key.endswith("_DEV")]
+    try:
+        if not os.path.exists(path):
+            commands.run(["mdadm", "--assemble", "--readonly", "--run", path, *members])
+            commands.settle()
+        detail = commands.facts(["mdadm", "--detail", "--export", path])
+        active = [value for key, value in detail.items() if key.startswith("MD_DEVICE_") and key.endswith("_DEV")]
+        there = content(probe(path))
+    except DiskError:
+        # Too few members are left: whether it may go is for the plan.
+        commands.run(["mdadm", "--stop", path], accepted=range(256))
+        active, there = list(members), Content(type="what can't be started")
     return FoundArray(
         path=path,
         uuid=examined["MD_UUID"],
@@ -59,17 +74,19 @@ def _array(name: str, examined: Mapping[str, str], members: Sequence[str]) -> Fo
         level=int(examined["MD_LEVEL"].removeprefix("raid")),
         devices=int(examined["MD_DEVICES"]),
         members=tuple(sorted(active)),
-        content=content(probe(path)),
+        content=there,
     )
 
 
 def _groups(paths: Mapping[str, str]) -> Iterator[FoundGroup]:
     """`paths` has the plan's names of physical volumes by those of the kernel."""
     physical = _report("pvs", "pv_name,vg_name")
-    for one in _report("vgs", "vg_name,vg_size,vg_extent_size"):
+    for one in _report("vgs", "vg_name,vg_size,vg_extent_size,vg_missing_pv_count"):
         name = one["vg_name"]
         members = [os.path.realpath(each["pv_name"]) for each in physical if each["vg_name"] == name]
-        commands.run(["lvm", "vgchange", "--activate", "y", name])
+        # Without a member some volumes can't be activated, and so not be read: whether they may go is for the plan.
+        accepted = (0, _FAILED) if int(one["vg_missing_pv_count"]) else (0,)
+        commands.run(["lvm", "vgchange", "--activate", "y", name], accepted=accepted)
         commands.settle()
         volumes = [each for each in _report("lvs", "vg_name,lv_name,lv_size,lv_tags") if each["vg_name"] == name]
         yield FoundGroup(
