@@ -240,6 +240,13 @@ def test_a_kept_file_system_right_on_an_array_is_not_lost_to_another_format(
         plan(layout, replace(found, arrays=arrays))
 
 
+def test_what_is_kept_on_an_array_is_not_lost_with_the_array(mirrored: Any, read: Any, installed: Any) -> None:
+    found = replace(installed(read(mirrored)), groups=(), arrays=())
+    del mirrored["volume_groups"], mirrored["raids"]["data"]
+    with pytest.raises(Refused, match=r"/dev/sda2 \(linux_raid_member\) .* made to be kept, .* any more"):
+        plan(read(mirrored), found)
+
+
 def test_what_is_active_is_stopped_from_the_top(mirrored: Any, read: Any, installed: Any, commands: Any) -> None:
     layout = read(mirrored)
     stacked = (("lvm", "/dev/dm-0"), ("raid1", "/dev/md127"))

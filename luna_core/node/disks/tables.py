@@ -20,6 +20,7 @@ TYPES: Final = {
 }
 # The first of the bits that belong to a partition's type (UEFI specification, section 5.3.3) which nobody uses.
 KEPT_BIT: Final = 56
+_STACKED: Final = ("linux_raid_member", "LVM2_member")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +151,15 @@ def _refuse_loss(
                 "Say wipe: true if it may go."
             )
         return
+    expected = expected_content(layout, wanted.wanted)
+    is_left_out = old.content.type in _STACKED and old.content.type != expected and not wanted.is_kept
+    if is_left_out and old.kept and not disk.wipe:
+        raise Refused(
+            f"{old} on {found} holds what was made to be kept, and the layout doesn't have that any more. "
+            "Say wipe: true if it may go."
+        )
     if not wanted.is_kept or not old.content.type:
         return
-    expected = expected_content(layout, wanted.wanted)
     if old.content.type != expected:
         if old.kept:
             raise Refused(
