@@ -74,7 +74,7 @@ def _requests() -> Iterator[str]:
             yield f"dhcp-match=set:{firmware.name},option6:61,00:{architecture:02x}"
         if firmware.http:
             yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,60,{HTTP_VENDOR_CLASS}"
-            # dnsmasq writes nothing but texts after their lengths. The first stands where the enterprise number belongs,
+            # dnsmasq writes nothing but texts after their lengths. The first stands where the enterprise number goes,
             # which EDK II, of which firmware is made, doesn't look at (HttpBootDhcp6.c, HttpBootParseDhcp6Packet).
             yield f"dhcp-option-force=tag:{firmware.name},tag:!ipxe,option6:16,lu,{HTTP_VENDOR_CLASS}"
 
