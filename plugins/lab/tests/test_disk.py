@@ -86,7 +86,9 @@ def done() -> Boots:
         before = hashlib.sha256(node.disk(1).read_bytes()).hexdigest()
         controller.serve()
         node.start()
-        lab.events.wait(node.name, "luna: .*partscript failed", BOOT_WITHIN_S)
+        failed = lab.events.wait(node.name, "luna: .*partscript failed", BOOT_WITHIN_S)
+        # By then the controller was told.
+        lab.events.wait(node.name, "luna: .*trying again in", BOOT_WITHIN_S, after=failed)
         refusal = controller.luna("why", "node001")
         hashes = (before, hashlib.sha256(node.disk(1).read_bytes()).hexdigest())
         controller.luna("group", "change", GROUP, "--disks", "@-", stdin=LAYOUT % "\n    wipe: true")
