@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from luna_core.image.holes import Region, data_regions, may_have_holes
+from luna_core.image.holes import Region, data_regions
 from luna_core.image.scan import Entry, reading
 
 SHARD_BYTES: Final = 1 << 20
@@ -87,7 +87,7 @@ def _large(tree: Path, entry: Entry, shard_bytes: int) -> Iterator[Item]:
     path = os.fsencode(tree) + b"/" + entry.path
     with reading(path), open(path, "rb", buffering=0) as file:
         ratio = _ratio(file.fileno(), size)
-        regions = data_regions(file.fileno(), 0, size) if may_have_holes(entry.stat) else [(0, size)]
+        regions = data_regions(file.fileno(), 0, size)
     data = sum(length for _, length in regions)
     length = _part_bytes(ratio, shard_bytes)
     if data <= length:

@@ -6,11 +6,6 @@ import os
 Region = tuple[int, int]
 
 
-def may_have_holes(status: os.stat_result) -> bool:
-    """Whether fewer blocks are allocated than the size needs; if not, looking for holes is in vain."""
-    return status.st_blocks * 512 < status.st_size
-
-
 def data_regions(descriptor: int, start: int, end: int) -> list[Region]:
     """The regions of an open file that hold data between `start` and `end`, as pairs of offset and length."""
     regions = []

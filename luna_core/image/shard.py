@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from luna_core.image.cut import Item
-from luna_core.image.holes import data_regions, may_have_holes
+from luna_core.image.holes import data_regions
 from luna_core.image.scan import TreeChanged, reading
 from luna_core.node.flags import read_flags
 
@@ -74,7 +74,7 @@ def _opened(path: bytes, item: Item) -> Iterator[bytes]:
 
 def _content(descriptor: int, path: bytes, item: Item, special: dict[str, str]) -> Iterator[bytes]:
     regions = [(item.offset, item.length)]
-    if may_have_holes(item.entry.stat):
+    if item.length:
         regions = data_regions(descriptor, item.offset, item.offset + item.length)
     size = sum(length for _, length in regions)
     extents, prefix = list(regions), b""

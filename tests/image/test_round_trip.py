@@ -58,6 +58,19 @@ def test_holes_take_no_space(hostile: Path, root: Path, packed: Pack, unpacked: 
     assert sum(path.stat().st_blocks * 512 for path in (root / "sizes").iterdir()) < 30 << 20
 
 
+def test_a_hole_is_found_though_attributes_take_its_block(
+    root: Path, packed: Pack, unpacked: Unpack, tmp_path: Path
+) -> None:
+    tree = tmp_path / "sparse"
+    tree.mkdir()
+    (tree / "file").write_bytes(b"x")
+    os.truncate(tree / "file", 4123)
+    for name in ("one", "two"):
+        os.setxattr(tree / "file", f"trusted.{name}", bytes(100))
+    unpacked(packed(tree))
+    assert differences(tree, root) == []
+
+
 def test_gnu_tar_reads_the_shards(hostile: Path, root: Path, packed: Pack) -> None:
     version = packed(hostile, shard_bytes=1 << 22)
     for archive in [one for kind in ("files", "private", "links", "directories") for one in archives(version, kind)]:
