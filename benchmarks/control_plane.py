@@ -135,7 +135,7 @@ def controller(scratch: Path, nodes: int) -> Iterator[tuple[Place, list[Client]]
         state_directory=directory, store=f"sqlite://{directory}/luna.db", key_file=directory / "luna.key"
     )
     clients = [_client(number) for number in range(1, nodes + 1)]
-    ports = {name: _free_port() for name in ("http.port", "http.files_port", "torrent.port")}
+    ports = dict(zip(("http.port", "http.files_port", "torrent.port"), _free_ports(), strict=False))
     try:
         with connect(settings, who="benchmark") as luna:
             # A burst is of nodes that all get their boot scripts.
@@ -208,10 +208,12 @@ def _wait_for(port: int, log: Path) -> None:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((CONTROLLER, 0))
-        return int(one.getsockname()[1])
+def _free_ports() -> Iterator[int]:
+    """Below those that the kernel gives to connections, which other programs open meanwhile (ip(7))."""
+    for port in range(20_000, 30_000):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("", port))
+            yield port
 
 
 async def measure(place: Place, clients: Sequence[Client], downloads: int) -> list[Burst]:

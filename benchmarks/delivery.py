@@ -84,7 +84,7 @@ def main() -> None:
             nodes=nodes,
             mbit=given.mbit or min(MOST_MBIT, round(cluster.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000)),
             seconds=given.seconds or max(LEAST_S, 16 * nodes * START_CPU_S / cluster.CORES),
-            queue=given.request_queue or max(2, min(REQUEST_QUEUE, 48 // nodes)),
+            queue=given.request_queue or max(2, min(REQUEST_QUEUE, round(12 / nodes**0.5))),
         )
         for way in ways:
             print(line(case, way, *measure(case, way)), flush=True)
