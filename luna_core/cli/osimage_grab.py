@@ -47,6 +47,7 @@ def make_grab() -> click.Command:
         What would change is shown first. What belongs to one machine, and what is mounted from elsewhere, stays away.
         Until everything is there the tree stays as it was; if it is interrupted, the next try goes on from there.
         """
+        from luna_core.image.pack import untold
         from luna_core.operations.transfer.grab import grab as looked_at
 
         account, wishes = account_of(params), wishes_of(params)
@@ -60,17 +61,13 @@ def make_grab() -> click.Command:
             done = bool(seen.changes.all) and agreed(f"Grab {target.name} into {name}?", **asking)
             if done:
                 with Progress() as progress:
-                    seen.carry_out(progress if output == "table" else _untold)
+                    seen.carry_out(progress if output == "table" else untold)
         if output != "table":
             emit_one(_fields(seen, target.name, done=done, verbose=verbose), output)
         elif done:
             click.echo(f"The tree of osimage {name} is in {seen.image.path}. Next: luna osimage pack {name}")
 
     return grab
-
-
-def _untold(done_bytes: int, total_bytes: int, phase: str) -> None:
-    """Programs read no bars."""
 
 
 def _target(luna: "Luna", node: str, known_hosts: Any, *, host: bool) -> "Target":

@@ -24,6 +24,10 @@ _ATTEMPTS: Final = 3
 Progress = Callable[[int, int, str], None]
 
 
+def untold(done_bytes: int, total_bytes: int, phase: str) -> None:
+    """A Progress that nobody hears of."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """What is to be packed. `kernel` and `initramfs` are files of the controller, `excludes` and `emptied` patterns.
@@ -68,7 +72,7 @@ def pack(
     versions: Path,
     *,
     previous: Path | None = None,
-    progress: Progress = lambda done_bytes, total_bytes, phase: None,
+    progress: Progress = untold,
     level: int = LEVEL,
     shard_bytes: int = SHARD_BYTES,
     workers: int | None = None,

@@ -57,26 +57,31 @@ def write_files(root: Path, files: Iterable[NodeFile]) -> Path:
     return root
 
 
+_CARDS = tuple(Interface(name=f"eth{number}") for number in range(5))
+_BOOT = Interface(name="BOOTIF", mac=BOOT_MAC, addresses=(address("10.141.0.1/16", "10.141.255.254"),))
+_PLAIN = """
+    boot0 has 10.141.0.1/16
+    default by 10.141.255.254 on boot0, metric 100
+    asks 10.141.255.254
+    searches cluster.test
+    searches example.org
+    """
+
+
 def samples() -> dict[str, Sample]:
     """Nodes by what is to be seen of them. Only BOOTIF has a MAC of its own; the other cards are found by name."""
+    return _of_cards() | _of_bonds() | _of_networks()
+
+
+def _of_cards() -> dict[str, Sample]:
     service, both = network("service", servers=("10.9.0.53",)), network("both", servers=("10.9.0.53", "fd00:9::53"))
-    storage, tagged = network("storage", servers=("10.8.0.53",)), network("tagged", vlan=30)
-    boot = Interface(name="BOOTIF", mac=BOOT_MAC, addresses=(address("10.141.0.1/16", "10.141.255.254"),))
-    cards = [Interface(name=f"eth{number}") for number in range(5)]
-    bond = Interface(name="bond0", type="bond", members=("eth2", "eth3"))
+    storage = network("storage", servers=("10.8.0.53",))
     both_families = (address("10.9.0.7/16", "10.9.255.254", both), address("fd00:9::7/64", "fd00:9::ff", both))
     two_networks = (address("10.9.0.7/16", "10.9.255.254", service), address("10.8.0.7/16", "10.8.255.254", storage))
-    plain = """
-        boot0 has 10.141.0.1/16
-        default by 10.141.255.254 on boot0, metric 100
-        asks 10.141.255.254
-        searches cluster.test
-        searches example.org
-        """
     return {
-        "an_address_and_a_card_without": Sample((boot, cards[4]), plain + "eth4 is up"),
+        "an_address_and_a_card_without": Sample((_BOOT, _CARDS[4]), _PLAIN + "eth4 is up"),
         "two_families_though_a_router_advertises": Sample(
-            (replace(cards[1], addresses=both_families),),
+            (replace(_CARDS[1], addresses=both_families),),
             """
             eth1 has 10.9.0.7/16
             eth1 has fd00:9::7/64
@@ -90,9 +95,9 @@ def samples() -> dict[str, Sample]:
             router=True,
         ),
         "three_gateways": Sample(
-            (replace(cards[1], addresses=two_networks), boot),
+            (replace(_CARDS[1], addresses=two_networks), _BOOT),
             f"""
-            {plain}
+            {_PLAIN}
             eth1 has 10.9.0.7/16
             eth1 has 10.8.0.7/16
             default by 10.9.255.254 on eth1, metric 110
@@ -103,9 +108,15 @@ def samples() -> dict[str, Sample]:
             searches storage.test
             """,
         ),
+    }
+
+
+def _of_bonds() -> dict[str, Sample]:
+    bond = Interface(name="bond0", type="bond", members=("eth2", "eth3"))
+    return {
         "a_bond_and_its_vlan": Sample(
             (
-                *(cards[2], cards[3], replace(bond, bond_mode="802.3ad", mtu=9000)),
+                *(_CARDS[2], _CARDS[3], replace(bond, bond_mode="802.3ad", mtu=9000)),
                 Interface(
                     name="vlan20", type="vlan", vlan=20, parent="bond0", addresses=(address("10.20.0.1/16"),), mtu=8000
                 ),
@@ -127,7 +138,7 @@ def samples() -> dict[str, Sample]:
         ),
         "a_bridge_on_a_bond": Sample(
             (
-                *(cards[2], cards[3], bond, replace(cards[4], mtu=9000)),
+                *(_CARDS[2], _CARDS[3], bond, replace(_CARDS[4], mtu=9000)),
                 Interface(name="br0", type="bridge", members=("bond0", "eth4"), addresses=(address("10.40.0.1/16"),)),
             ),
             """
@@ -144,10 +155,16 @@ def samples() -> dict[str, Sample]:
             searches example.org
             """,
         ),
+    }
+
+
+def _of_networks() -> dict[str, Sample]:
+    tagged = network("tagged", vlan=30)
+    return {
         "a_network_with_a_tag": Sample(
-            (boot, replace(cards[1], addresses=(address("10.30.0.1/16", "10.30.255.254", tagged),), mtu=9000)),
+            (_BOOT, replace(_CARDS[1], addresses=(address("10.30.0.1/16", "10.30.255.254", tagged),), mtu=9000)),
             f"""
-            {plain}
+            {_PLAIN}
             eth1 is up
             eth1 has MTU 9000
             eth1.30 is VLAN 30 of eth1
@@ -158,9 +175,9 @@ def samples() -> dict[str, Sample]:
             """,
         ),
         "dhcp": Sample(
-            (boot, replace(cards[1], dhcp=True, mtu=1400)),
+            (_BOOT, replace(_CARDS[1], dhcp=True, mtu=1400)),
             f"""
-            {plain}
+            {_PLAIN}
             eth1 has MTU 1400
             eth1 has 10.9.0.77/16
             default by 10.9.255.254 on eth1, metric 110

@@ -14,7 +14,7 @@ def carry_out(plan: Plan, say: Say) -> None:
     """Run the steps. Raises DiskError where a program is missing, before anything is written, or fails."""
     programs = dict.fromkeys(step.command[0] for step in plan.steps)
     if lacking := [one for one in programs if not has(one)]:
-        raise DiskError(missing(lacking))
+        raise DiskError(f"{missing(lacking)} Nothing was written.")
     for step in plan.steps:
         say(f"{' '.join(step.command)}    # {step.why}")
         run(step.command, step.stdin)

@@ -59,7 +59,7 @@ def has(program: str) -> bool:
 def missing(programs: Sequence[str]) -> str:
     """The sentence for programs that the image lacks."""
     named = ", ".join(f"{one} (package {PACKAGES[one]})" if one in PACKAGES else one for one in programs)
-    return f"The image lacks {named}: add what is missing to its tree, and pack it. Nothing was written."
+    return f"The image lacks {named}: add what is missing to its tree, and pack it."
 
 
 def settle() -> None:

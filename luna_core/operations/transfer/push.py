@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from luna_core import types
 from luna_core.errors import BadInput, LunaError
-from luna_core.image.pack import Progress
+from luna_core.image.pack import Progress, untold
 from luna_core.interfaces import Distro
 from luna_core.model import OsImage
 from luna_core.operations import Luna
@@ -66,7 +66,7 @@ class Push:
 
         def send(target: Target) -> Outcome:
             found = changes[target.name]
-            self._copies[target.name].run(_untold, found.size_bytes, "")
+            self._copies[target.name].run(untold, found.size_bytes, "")
             return Outcome(node=target.name, changes=found)
 
         ready = [one for one in targets if one.name in changes]
@@ -135,7 +135,3 @@ def _in_waves(
                 except LunaError as error:
                     failures += 1
                     yield Outcome(node=doing[done].name, error=str(error))
-
-
-def _untold(done_bytes: int, total_bytes: int, phase: str) -> None:
-    """Many at once have no one bar."""
