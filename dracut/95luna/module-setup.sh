@@ -15,9 +15,9 @@ depends() {
         # Part of base before dracut 107.
         if [ -d "$luna_path" ]; then echo initqueue; fi
     done
-    # Rules by which udev and LVM wait for each other. Not its modules lvm and mdraid: they start what is not luna's.
+    # Rules by which udev waits for LVM and cryptsetup, and they for it. Not its modules lvm and mdraid: they start what is not luna's.
     for luna_path in "$dracutbasedir"/modules.d/??dm; do
-        if [ -d "$luna_path" ] && luna_has lvm && luna_has dmsetup; then echo dm; fi
+        if [ -d "$luna_path" ] && { luna_has lvm || luna_has cryptsetup; } && luna_has dmsetup; then echo dm; fi
     done
     cat "$dracutbasedir"/modules.d/??luna/requires 2> /dev/null || :
 }
@@ -37,14 +37,30 @@ installkernel() {
         ipmi_si ipmi_ssif ipmi_devintf xhci_pci ehci_pci uhci_hcd usbhid hid_generic
     # Of some size, and with nobody to make such a file system without use.
     if luna_has mkfs.btrfs; then hostonly='' instmods btrfs; fi
+    if luna_has cryptsetup; then hostonly='' instmods dm_crypt algif_skcipher xts ecb aesni_intel aes_ce_blk; fi
+    if luna_has_tpm; then hostonly='' instmods '=drivers/char/tpm'; fi
+}
+
+# Whether the tree can seal a key to a TPM: systemd loads these libraries at run time.
+luna_has_tpm() {
+    luna_has cryptsetup && luna_has systemd-cryptenroll || return 1
+    for luna_directory in ${libdirs:?}; do
+        [ ! -e "${dracutsysrootdir:-}$luna_directory/libtss2-esys.so.0" ] || return 0
+    done
+    return 1
 }
 
 luna_install_programs() {
     inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mountpoint mv readlink rm rmdir sed setsid sh sleep sort stat sync tail \
         tar tee timeout touch tr true umount uname wc
-    inst_multiple -o blkid blockdev busybox dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs mkfs.ext4 \
+    inst_multiple -o blkid blockdev busybox cryptsetup dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs mkfs.ext4 \
         mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
+    if luna_has_tpm; then
+        inst_multiple systemd-cryptenroll
+        inst_libdir_file 'libtss2-esys.so*' 'libtss2-mu.so*' 'libtss2-rc.so*' 'libtss2-sys.so*' \
+            'libtss2-tcti-device.so*' 'libtss2-tctildr.so*'
+    fi
     # They name arrays and volumes, and start none.
     inst_rules 11-dm-lvm.rules 56-lvm.rules 63-md-raid-arrays.rules
     # glibc loads these at run time, so that no list of dependencies names them.

@@ -180,7 +180,9 @@ def install_script(
     `boot_loader` is the distribution's script that makes a root on disk boot by itself.
     """
     in_memory = facts.profile["root"] != "disk"
-    loader = "" if in_memory else boot_loader
+    # Nobody would be there to open what only the node's key opens.
+    boots_alone = not in_memory and not (facts.disks and facts.disks.opened_by_key())
+    loader = boot_loader if boots_alone else ""
     phases = [one for one in _phases(facts, offers, files, loader, in_memory) if one.outside or one.inside]
     return _render(
         "install.sh.j2",
@@ -238,7 +240,8 @@ def _disks(facts: BootFacts, *, mounted: bool) -> str:
     if layout and layout.mounts_root() and not mounted:
         raise BadInput(f"node {facts.node.name}: disks: a mount at / was given without root: disk; accepted is both.")
     job = {"node_id": facts.node.id, "layout": layout and layout.document()}
-    return _render("disks.sh.j2", job=json.dumps(job, indent=1), mounted=mounted)
+    encrypted = layout is not None and layout.is_encrypted()
+    return _render("disks.sh.j2", job=json.dumps(job, indent=1), mounted=mounted, encrypted=encrypted)
 
 
 def _partscript(facts: BootFacts) -> str:

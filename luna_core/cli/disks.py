@@ -17,16 +17,21 @@ COLUMNS = ("what", "name", "device", "size", "on", "format", "mount", "becomes",
 
 @click.command()
 @click.argument("node", shell_complete=completer("node"))
+@click.option("--show-key", is_flag=True, help="Show the key of its encrypted disks, and nothing else.")
 @output_option
 @pass_luna
-def disks(luna: "Luna", node: str, output: str) -> None:
+def disks(luna: "Luna", node: str, show_key: bool, output: str) -> None:
     """Show what the next installation would make, keep and wipe on a node's disks.
 
     It is planned with what the node told of its disks when it last booted with a layout, and else by the layout alone.
     """
+    from luna_core.boot.disk_key import shown_key
     from luna_core.boot.disks import disks_of
     from luna_core.cli.output import emit_one, print_table
 
+    if show_key:
+        click.echo(luna.read(lambda work: shown_key(work, node)))
+        return
     found = luna.read(lambda work: disks_of(work, node))
     if output != "table":
         emit_one(_document(found), output)
@@ -43,7 +48,7 @@ def _row(item: "Item") -> dict[str, Any]:
 
     size = shown(item.size_bytes) if item.size_bytes else ""
     facts = {"what": item.kind, "name": item.name, "device": item.device, "size": size, "on": item.on}
-    return {**facts, "format": item.use.format, "mount": item.use.mount, "becomes": item.fate, "wiped": item.wiped}
+    return {**facts, "format": item.use.content, "mount": item.use.mount, "becomes": item.fate, "wiped": item.wiped}
 
 
 def _document(found: "DisksOfNode") -> dict[str, Any]:

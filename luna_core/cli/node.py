@@ -173,7 +173,7 @@ def _clone() -> click.Command:
     @click.command()
     @click.argument("node", shell_complete=completer("node"))
     @click.argument("new", metavar="HOSTLIST")
-    @field_options(Node, skip=("port", "serial", "asset_tag"))
+    @field_options(Node, skip=("port", "serial", "asset_tag", "disk_key"))
     @dry_run_option
     @pass_luna
     def clone(luna: "Luna", /, node: str, new: str, dry_run: bool, **params: Any) -> None:

@@ -21,9 +21,12 @@ class Labelled(NamedTuple):
     mount: str | None
     mount_options: str | None
     keep: bool
+    encrypt: str | None
 
     def problem(self) -> str:
         """What doesn't fit together, if anything."""
+        if self.encrypt and not self.format:
+            return "accepted with encrypt is a format as well: members are not encrypted, but what they make up"
         given = [name for name, value in self._asdict().items() if value and name != "format"]
         if given and not self.format:
             return f"accepted with {given[0]} is a format as well"
@@ -33,6 +36,8 @@ class Labelled(NamedTuple):
             return "accepted with mount_options is a mount as well"
         if self.mount == "/" and self.format == "vfat":
             return "accepted at / are ext4, xfs and btrfs, not vfat"
+        if self.encrypt and (self.format == "vfat" or self.mount == "/boot"):
+            return f"accepted without encrypt is what firmware and boot loader read, {self.mount or self.format}"
         longest = LONGEST_LABEL.get(self.format or "", 0)
         if len(self.label or "") > longest:
             return f"accepted is a label of at most {longest} characters on {self.format}, not {self.label}"
@@ -41,7 +46,7 @@ class Labelled(NamedTuple):
 
 def first_problem(layout: "DiskLayout") -> str:
     """The first thing that is wrong with a layout, as what would be accepted; empty if there is none."""
-    rules = (_empty, _names, _matches, _sizes, _types, _members, _arrays, _mounts)
+    rules = (_empty, _names, _matches, _sizes, _types, _members, _arrays, _mounts, _boot)
     return next((problem for rule in rules for problem in rule(layout)), "")
 
 
@@ -132,3 +137,10 @@ def _arrays(layout: "DiskLayout") -> Iterator[str]:
 def _mounts(layout: "DiskLayout") -> Iterator[str]:
     for place in _twice(use.mount for _, use in layout.uses() if use.mount):
         yield f"accepted is one file system with mount: {place}, not several"
+
+
+def _boot(layout: "DiskLayout") -> Iterator[str]:
+    mounted = {use.mount: use for _, use in layout.uses() if use.mount}
+    # With a key alone it is never booted from.
+    if "/" in mounted and mounted["/"].encrypt == "tpm" and "/boot" not in mounted:
+        yield "accepted with encrypt: tpm of / is a /boot of its own, which is not encrypted"

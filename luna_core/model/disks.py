@@ -36,17 +36,21 @@ class DiskMatch(Part):
 
 
 class FileSystemUse(Part):
-    """What is made on a partition, an array or a volume. With `keep` it is left alone once it is there."""
+    """What is made on a partition, an array or a volume. With `keep` it is left alone once it is there.
+
+    With `encrypt` it lies in a LUKS container that luna opens with the node's key; with tpm the node's TPM does too.
+    """
 
     format: Literal["ext4", "xfs", "btrfs", "vfat", "swap"] | None = None
     label: Label | None = None
     mount: MountPlace | None = None
     mount_options: MountOptions | None = None
     keep: bool = False
+    encrypt: Literal["key", "tpm"] | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        given = Labelled(self.format, self.label, self.mount, self.mount_options, self.keep)
+        given = Labelled(self.format, self.label, self.mount, self.mount_options, self.keep, self.encrypt)
         if problem := given.problem():
             raise ValueError(problem)
         return self
@@ -116,6 +120,14 @@ class DiskLayout(Part):
     def document(self) -> dict[str, Any]:
         """Its JSON form, which `luna_core.node.disks` reads, without what has its default."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def is_encrypted(self) -> bool:
+        """Whether anything of it is."""
+        return any(use.encrypt for _, use in self.uses())
+
+    def opened_by_key(self) -> list[str]:
+        """The fields of what nothing but the node's key opens, which a node gets only while luna installs it."""
+        return [field for field, use in self.uses() if use.encrypt == "key"]
 
     def mounts_root(self) -> bool:
         """Whether the root file system is one of its own."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from luna_core.errors import BadInput
 from luna_core.model import (
@@ -22,6 +23,8 @@ from luna_core.model.objects import CONTROLLER, address_key
 from luna_core.operations.addresses import misfit_of
 from luna_core.operations.inherit import Lineages, the_cluster
 from luna_core.operations.work import Change, Work
+
+_ABOUT_DISKS = ("disks", "root", "partscript", "local_boot", "local_boot_after_install")
 
 
 def refuse_misfits(work: Work) -> None:
@@ -164,15 +167,21 @@ def _device_problems(work: Work, device: Device) -> Iterator[str]:
 
 def _disk_problems(profile: Cluster | Group | Node, lineages: Lineages) -> Iterator[str]:
     if isinstance(profile, Cluster):
-        layout, root, script = profile.disks, profile.root, profile.partscript
+        said: list[Any] = [getattr(profile, field) for field in _ABOUT_DISKS]
     else:
         lineage = lineages.of(profile.group if isinstance(profile, Node) else profile.id)
         node = profile if isinstance(profile, Node) else None
-        layout, root, script = (lineage.say(field, node).value for field in ("disks", "root", "partscript"))
+        said = [lineage.say(field, node).value for field in _ABOUT_DISKS]
+    layout, root, script, *local = said
     if layout and root == "disk" and not script and not layout.mounts_root():
         yield (
             f"{profile.kind} {profile.name}: disks: no mount at / was given; accepted with root: disk is a layout with "
             "one, or a partscript beside it that mounts $NEWROOT."
+        )
+    if layout and root == "disk" and any(local) and (fields := layout.opened_by_key()):
+        yield (
+            f"{profile.kind} {profile.name}: disks: encrypt: key was given in {', '.join(fields)}, which only "
+            "luna opens; accepted with local_boot and local_boot_after_install is encrypt: tpm."
         )
 
 

@@ -10,7 +10,7 @@ from luna_core.operations.work import Work
 
 T = TypeVar("T", bound=StoredObject)
 
-NOT_CLONED = {"id", "addresses", "serial", "asset_tag", "port", "latest", "subnets"}
+NOT_CLONED = {"id", "addresses", "serial", "asset_tag", "disk_key", "port", "latest", "subnets"}
 
 
 def add(work: Work, model: type[T], name: str, fields: Mapping[str, Any]) -> T:
@@ -47,7 +47,7 @@ def rename(work: Work, model: type[T], name: str, new: str) -> T:
 
 
 def clone(work: Work, model: type[T], name: str, new: str, fields: Mapping[str, Any]) -> T:
-    """Make an object like another, but for `fields` and for what can't be shared: addresses, MACs, ports, serials."""
+    """Make an object like another, but for `fields` and what can't be shared: addresses, MACs, ports, serials, keys."""
     current = work.get(model, name)
     refuse_taken(work, model, new)
     body = {key: value for key, value in current.body().items() if key not in NOT_CLONED}

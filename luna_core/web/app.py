@@ -46,6 +46,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/relay", "GET", routes.relay)
     app.route("/boot/private", "GET", routes.private)
     app.route("/boot/bmc", "GET", routes.bmc)
+    app.route("/boot/disk-key", "GET", routes.disk_key)
     app.route("/boot/status", "POST", routes.status)
     app.route("/boot/progress", "POST", routes.progress)
     app.route("/boot/files/<name:path>", "GET", routes.boot_file)
@@ -100,6 +101,10 @@ class _Routes:
     def bmc(self) -> str:
         bottle.response.set_header("Cache-Control", "no-store")
         return _text(self._service.bmc_password(_token(), _client()))
+
+    def disk_key(self) -> str:
+        bottle.response.set_header("Cache-Control", "no-store")
+        return _text(self._service.disk_key(_token(), _client()))
 
     def status(self) -> None:
         form = bottle.request.forms

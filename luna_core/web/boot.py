@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from luna_core import types
-from luna_core.boot import local_boot, scripts, sessions, waiting
+from luna_core.boot import disk_key, local_boot, scripts, sessions, waiting
 from luna_core.boot.bmc import bmc_password
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts, files_url
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
@@ -130,6 +130,16 @@ class BootService:
             return bmc_password(work, node, Lineages(work).of(node.group))
 
         return self.luna.read(operation)
+
+    def disk_key(self, token: str, address: str) -> str:
+        """The key of a live session's node, made if it has none; raises Refused, BadInput if nothing is encrypted."""
+
+        def operation(work: Work) -> tuple[str, str]:
+            node = work.by_id(Node, sessions.authenticate(work, token, None, address).node)
+            return node.name, disk_key.needed_key(work, node)
+
+        name, key = self.luna.read(operation)
+        return key or self.luna.change(lambda work: disk_key.make_key(work, name), f"key of the disks of {name}")
 
     def report(self, node: str, token: str, address: str, event: BootEvent) -> None:
         """Keep what a node reports of a phase; raises Refused."""

@@ -80,11 +80,23 @@ luna_root_arguments() {
             lvm) echo "rd.lvm.lv=$(lvs --noheadings --options lv_full_name "$luna_name" | tr -d ' ')" ;;
             raid*) mdadm --detail --export "$luna_name" | sed -n 's/^MD_UUID=/rd.md.uuid=/p' ;;
         esac
-        [ "$luna_format" != crypto_LUKS ] || echo "rd.luks.uuid=$luna_uuid"
+        [ "$luna_format" != crypto_LUKS ] || luna_container_arguments "$luna_uuid"
     done | paste -s -d ' '
+}
+
+# luna_container_arguments UUID: of what is encrypted, with the name and the options that crypttab(5) gives it.
+luna_container_arguments() {
+    echo "rd.luks.uuid=$1"
+    [ ! -e /etc/crypttab ] || awk -v uuid="$1" '$2 == "UUID=" uuid {
+        print "rd.luks.name=" uuid "=" $1
+        print "rd.luks.options=" uuid "=" $4
+    }' /etc/crypttab
 }
 
 # luna_root_needs: those of dracut's modules without which no initramfs finds the root.
 luna_root_needs() {
     luna_layers / TYPE | sort -u | sed -n 's/^lvm$/lvm/p; s/^raid.*/mdraid/p; s/^crypt$/crypt/p'
+    luna_layers / UUID | while read -r luna_uuid; do
+        [ -z "$luna_uuid" ] || ! grep -qs "UUID=$luna_uuid .*tpm2-device=" /etc/crypttab || echo tpm2-tss
+    done
 }

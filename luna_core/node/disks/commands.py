@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 TIMEOUT_S: Final = 1800.0
 UDEV: Final = Path("/run/udev/control")
@@ -17,6 +17,8 @@ PACKAGES: Final = {
     "mdadm": "mdadm",
     "lvm": "lvm2",
     "dmsetup": "dmsetup (Debian), device-mapper (RHEL)",
+    "cryptsetup": "cryptsetup",
+    "systemd-cryptenroll": "systemd from 252 on, systemd-cryptsetup from Debian 13 on, and tpm2-tss with tpm2-tools",
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mkfs.btrfs": "btrfs-progs",
@@ -30,10 +32,18 @@ class DiskError(Exception):
 
 def run(command: Sequence[str], stdin: str = "", *, accepted: Sequence[int] = (0,)) -> str:
     """Run a program and return its standard output. Raises DiskError with what it said."""
+    # No pipe: systemd-cryptenroll(1) seeks in what it reads a key from.
+    with open(os.memfd_create("stdin"), "w+") as given:
+        given.write(stdin)
+        given.seek(0)
+        return _run(command, given, accepted)
+
+
+def _run(command: Sequence[str], stdin: IO[str], accepted: Sequence[int]) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - no shell reads it
             command,
-            input=stdin,
+            stdin=stdin,
             capture_output=True,
             text=True,
             errors="replace",

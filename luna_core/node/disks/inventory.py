@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from luna_core.node.disks.layout import PREFIX
 from luna_core.node.disks.sizes import shown
@@ -109,6 +109,13 @@ class FoundGroup:
     members: tuple[str, ...]
     volumes: tuple[FoundVolume, ...] = ()
 
+    def path(self, volume: FoundVolume) -> str:
+        """Where one of its volumes is."""
+        return f"/dev/{self.name}/{volume.name}"
+
+
+T = TypeVar("T", FoundPartition, FoundArray, FoundVolume)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
@@ -121,6 +128,19 @@ class Inventory:
     def at_rest(self) -> "Inventory":
         """The same, with nothing mounted and nothing started."""
         return replace(self, disks=tuple(replace(one, mounted=(), stacked=()) for one in self.disks))
+
+    def opened(self, inside: Mapping[str, Content]) -> "Inventory":
+        """The same, with what is in containers in their place; `inside` has it by the paths of their devices."""
+        disks = [
+            replace(one, partitions=tuple(_opened(part, part.path, inside) for part in one.partitions))
+            for one in self.disks
+        ]
+        groups = [
+            replace(one, volumes=tuple(_opened(volume, one.path(volume), inside) for volume in one.volumes))
+            for one in self.groups
+        ]
+        arrays = [_opened(one, one.path, inside) for one in self.arrays]
+        return Inventory(disks=tuple(disks), arrays=tuple(arrays), groups=tuple(groups))
 
     def dump(self) -> str:
         """As JSON of bounded length: disks that would not fit are left out, the last ones first."""
@@ -138,6 +158,10 @@ def read_inventory(text: str) -> Inventory:
         arrays=tuple(FoundArray(**_with_content(one)) for one in document.get("arrays", ())),
         groups=tuple(_group(one) for one in document.get("groups", ())),
     )
+
+
+def _opened(one: T, path: str, inside: Mapping[str, Content]) -> T:
+    return replace(one, content=inside.get(path, one.content))
 
 
 def _small(value: Any) -> Any:

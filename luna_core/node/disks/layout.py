@@ -7,7 +7,9 @@ from typing import Any, Final
 from uuid import UUID
 
 PREFIX: Final = "luna-"
-"""What the names of luna's partitions begin with."""
+"""What the names of luna's partitions, and the labels of its LUKS containers, begin with."""
+LUKS: Final = "crypto_LUKS"
+"""What blkid(8) calls an encrypted container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,12 @@ class Use:
     mount: str = ""
     mount_options: str = ""
     keep: bool = False
+    encrypt: str = ""
+
+    @property
+    def content(self) -> str:
+        """What luna calls it once it is there: its format, which blkid(8) has too, and whether it is encrypted."""
+        return encrypted(self.format) if self.encrypt else self.format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +101,11 @@ class Layout:
         for disk in self.disks:
             yield from disk.partitions
 
+    def is_encrypted(self) -> bool:
+        """Whether the node's key is needed."""
+        volumes = (one for group in self.volume_groups for one in group.volumes)
+        return any(one.encrypt for one in (*self.partitions(), *self.raids, *volumes))
+
     def is_kept(self, name: str) -> bool:
         """Whether something on this partition or array is to be kept, however far above."""
         if any(one.keep for one in (*self.partitions(), *self.raids) if one.name == name):
@@ -111,6 +124,11 @@ class Layout:
 
     def _own(self) -> str:
         return _digest(self.node_id)[:24]
+
+
+def encrypted(content: str) -> str:
+    """What luna calls something that is in a container which it can open."""
+    return f"encrypted {content}"
 
 
 def read_layout(node_id: str, document: Mapping[str, Any]) -> Layout:

@@ -1,12 +1,13 @@
-"""Looks at the disks of this machine. Arrays and volumes of luna's own are started, read-only where they can be."""
+"""Looks at the disks of this machine. What luna stacked on them is started, read-only where it can be."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from luna_core.node.disks import commands, look_stacked
+from luna_core.node.disks import commands, look_encrypted, look_stacked
 from luna_core.node.disks.choose import Refused, choose
 from luna_core.node.disks.inventory import Content, FoundDisk, FoundPartition, Inventory
 from luna_core.node.disks.layout import Layout
@@ -17,8 +18,8 @@ SECTOR_BYTES: Final = 512
 _COLUMNS: Final = "NAME,KNAME,TYPE,SIZE,RO,RM,SERIAL,MODEL,MOUNTPOINT"
 
 
-def look(layout: Layout) -> Inventory:
-    """What is on the disks. Raises DiskError where a program that is needed fails."""
+def look(layout: Layout, key: str = "") -> Inventory:
+    """What is on the disks, and in what the node's key opens. Raises DiskError where a program that is needed fails."""
     commands.settle()
     first = Inventory(disks=tuple(_disks(layout)))
     try:
@@ -28,9 +29,10 @@ def look(layout: Layout) -> Inventory:
     look_stacked.confine_lvm([one.path for one in chosen.values()])
     own = [one for one in chosen.values() if layout.is_own(one.table_id)]
     arrays, groups = look_stacked.look(layout, own)
-    if not arrays and not groups:
+    inside = look_encrypted.look(layout, replace(first, arrays=arrays, groups=groups), key)
+    if not arrays and not groups and not inside:
         return first
-    return Inventory(disks=tuple(_disks(layout)), arrays=arrays, groups=groups)
+    return Inventory(disks=tuple(_disks(layout)), arrays=arrays, groups=groups).opened(inside)
 
 
 def _disks(layout: Layout) -> Iterator[FoundDisk]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from luna_core.node.disks import encryption
 from luna_core.node.disks.arrays import PlannedArray, plan_arrays
 from luna_core.node.disks.choose import choose
 from luna_core.node.disks.inventory import Content, Inventory
@@ -26,6 +27,7 @@ def plan(layout: Layout, inventory: Inventory) -> Plan:
     Raises Refused, with a sentence, where no disk fits or something would be lost that nobody gave up.
     """
     chosen = choose(layout, inventory)
+    encryption.refuse_closed(layout, inventory, chosen)
     tables = [plan_table(layout, disk, chosen[disk.name]) for disk in layout.disks]
     partitions = {one.wanted.name: one for table in tables for one in table.partitions}
     arrays = plan_arrays(layout, inventory, partitions)
@@ -64,13 +66,17 @@ def _volume_items(groups: Iterable[PlannedGroup]) -> Iterator[Item]:
         yield group.item()
         for one in group.volumes:
             content = one.found.content if one.found else None
-            yield _item("volume", one.wanted, one.path, one.size_bytes, content, on=f"in {group.group.name}")
+            name = group.group.name
+            yield _item("volume", one.wanted, one.path, one.size_bytes, content, on=f"in {name}", group=name)
 
 
-def _item(kind: Kind, use: Use, path: str, size_bytes: int, there: Content | None, on: str = "") -> Item:
-    is_kept = use.keep and there is not None and there.type == use.format
+def _item(
+    kind: Kind, use: Use, path: str, size_bytes: int, there: Content | None, on: str = "", group: str = ""
+) -> Item:
+    is_kept = use.keep and there is not None and there.type == use.content
     fate: Fate = "kept" if is_kept else "made" if there is None else "used"
-    return Item(kind=kind, name=use.name, device=path, size_bytes=size_bytes, use=use, fate=fate, on=on)
+    mapper = encryption.mapper(use.name, group) if use.encrypt else ""
+    return Item(kind=kind, name=use.name, device=path, mapper=mapper, size_bytes=size_bytes, use=use, fate=fate, on=on)
 
 
 def _staying(items: Iterable[Item], arrays: Iterable[PlannedArray], groups: Iterable[PlannedGroup]) -> set[str]:
@@ -90,10 +96,12 @@ def _stops(tables: Iterable[Table]) -> Iterator[Step]:
 
 def _file_systems(items: Iterable[Item]) -> Iterator[Step]:
     for one in items:
-        if not one.use.format or one.fate == "kept":
+        if not one.use.format:
             continue
         why = f"{one.kind} {one.name} gets {one.use.format}"
-        if one.kind != "partition":
+        if one.kind != "partition" and one.fate != "kept":
             yield wipe(one.device, why)
-        label = (_LABEL_OPTION.get(one.use.format, "-L"), one.use.label) if one.use.label else ()
-        yield Step(why=why, command=(*_MAKERS[one.use.format], *label, one.device))
+        yield from encryption.steps(one)
+        if one.fate != "kept":
+            label = (_LABEL_OPTION.get(one.use.format, "-L"), one.use.label) if one.use.label else ()
+            yield Step(why=why, command=(*_MAKERS[one.use.format], *label, one.path))

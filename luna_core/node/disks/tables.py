@@ -106,7 +106,7 @@ def expected_content(layout: Layout, part: Partition) -> str:
     """What blkid(8) calls what is to be on a partition."""
     if any(part.name in raid.members for raid in layout.raids):
         return "linux_raid_member"
-    return "LVM2_member" if any(part.name in one.members for one in layout.volume_groups) else part.format
+    return "LVM2_member" if any(part.name in one.members for one in layout.volume_groups) else part.content
 
 
 def _type(layout: Layout, part: Partition) -> str:

@@ -141,7 +141,7 @@ def _volumes(group: VolumeGroup, found: FoundGroup | None, extent: int, room: in
 
 
 def _stays(group: VolumeGroup, found: FoundVolume) -> bool:
-    return any(one.keep and one.format == found.content.type for one in group.volumes if one.name == found.name)
+    return any(one.keep and one.content == found.content.type for one in group.volumes if one.name == found.name)
 
 
 def _refuse_loss(found: FoundGroup, group: VolumeGroup | None, *, may_wipe: bool) -> None:
@@ -150,8 +150,8 @@ def _refuse_loss(found: FoundGroup, group: VolumeGroup | None, *, may_wipe: bool
         now = next((one for one in wanted if one.name == old.name), None)
         if not old.kept or not old.content.type or may_wipe:
             continue
-        if now is None or (now.keep and now.format != old.content.type):
-            has = f"has {now.format} there" if now else "doesn't have it any more"
+        if now is None or (now.keep and now.content != old.content.type):
+            has = f"has {now.content} there" if now else "doesn't have it any more"
             raise Refused(
                 f"Volume {old.name} of {found.name} ({old.content}) was made to be kept, and the layout {has}. "
                 "Say wipe: true of its disks if it may go."

@@ -5,6 +5,7 @@ needs=$(luna_root_needs | paste -s -d ' ')
 if [ -z "$needs" ]; then
     :
 elif command -v update-initramfs > /dev/null; then
+    case $needs in *tpm2-tss*) echo "initramfs-tools can't use a TPM: install dracut in its place" && exit 1 ;; esac
     # Its hooks take what is installed, with /etc/crypttab.
     update-initramfs -u -k all
 else
