@@ -181,9 +181,7 @@ class Node(StoredObject, Profile, Tagged):
     rack: Word | None = Field(None, description="Rack that it is in.")
     serial: Label | None = Field(None, description="SMBIOS serial number.")
     asset_tag: Label | None = Field(None, description="SMBIOS asset tag.")
-    disk_key: SecretText | None = Field(
-        None, description="Key of its encrypted disks; luna makes one if need be."
-    )
+    disk_key: SecretText | None = Field(None, description="Key of its encrypted disks; luna makes one if need be.")
 
     @model_validator(mode="after")
     def _one_interface_for_each_mac(self) -> Self:

@@ -17,7 +17,7 @@ from luna_core.types import Setting
 
 FORMAT = 1
 MANY = 100
-GIVEN_BY_LUNA = {"node": ("addresses",), "osimage": ("latest",)}
+GIVEN_BY_LUNA = {"node": ("addresses", "disk_key"), "osimage": ("latest",)}
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def apply(
     """Make the objects of a document, and change those that exist, to be exactly as it says.
 
     Objects that it doesn't name stay, or go if `prune`. With `merge` it is a merge patch (RFC 7396): fields that it
-    doesn't name stay as well, null takes a field back and an object away. What luna itself gave (addresses, the image
-    version in force) stays where the document doesn't say it. With `declared`, settings must be of those. Raises
+    doesn't name stay as well, null takes a field back and an object away. What luna itself gave (addresses, keys, the
+    image version in force) stays where the document doesn't say it. With `declared`, settings must be of those. Raises
     BadInput that names object and field.
     """
     given = _parse(document)

@@ -14,7 +14,9 @@ import pytest
 
 from luna_core.boot import scripts
 from luna_core.boot.facts import BootFacts, Offers
+from luna_core.documents import load
 from luna_core.errors import BadInput, LunaError
+from luna_core.model.disks import DiskLayout
 from luna_core.types import Endpoint, NodeFile, Postscript
 
 URL = "http://10.141.255.254:7050"
@@ -85,6 +87,27 @@ def test_a_root_on_disk_gets_its_mounts_and_then_the_boot_loader(boot_facts: Mak
     assert "grub-install" in found["bootloader"]
     assert "etc/fstab" in found["postscript"]
     assert "etc/fstab" not in phases(everything(boot_facts, offers))["postscript"]
+
+
+ENCRYPTED = """
+disks:
+  one:
+    first: true
+    partitions:
+      - {name: boot, size: 1G, format: ext4, mount: /boot}
+      - {name: root, size: rest, format: ext4, mount: /, encrypt: HOW}
+"""
+
+
+@pytest.mark.parametrize(("how", "is_loaded"), [("key", False), ("tpm", True)])
+def test_what_is_encrypted_asks_for_the_key_and_boots_alone_by_a_tpm_only(
+    boot_facts: Make, offers: MakeOffers, how: str, is_loaded: bool
+) -> None:
+    layout = DiskLayout.model_validate(load(ENCRYPTED.replace("HOW", how), "disks"))
+    found = phases(everything(boot_facts, offers, root="disk", disks=layout))
+    assert found["partscript"].count("boot/disk-key") == 1
+    assert ("bootloader" in found) is is_loaded
+    assert "etc/crypttab" in found["postscript"]
 
 
 @pytest.mark.parametrize("field", ["prescript", "partscript", "postscript"])

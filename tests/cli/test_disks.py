@@ -94,3 +94,30 @@ def test_a_node_without_a_layout_is_told_how_to_get_one(cluster: Luna) -> None:
     refused = cluster("node disks node001")
     assert refused.status == 2
     assert "it has no layout; 'luna group change … --disks @FILE' gives one" in refused.err
+
+
+def test_the_key_is_shown_only_where_it_is_asked_for_and_survives_an_older_document(
+    storage: Luna, tmp_path: Path
+) -> None:
+    missing = storage("node disks node001 --show-key")
+    assert (missing.status, "it has no key yet" in missing.err) == (2, True)
+    before = storage("export -f json").out
+    (tmp_path / "key").write_text("s3cret\n")
+    storage(f"node change node001 --disk-key @{tmp_path / 'key'}")
+    (tmp_path / "before.json").write_text(before)
+    assert "Nothing changed" in storage(f"apply -f {tmp_path / 'before.json'}").out
+    assert storage("node disks node001 --show-key").out == "s3cret\n"
+    storage("node clone node001 node009")
+    assert storage("node disks node009 --show-key").status == 2
+    everything = storage("export").out + storage("node show node001 -o json").out + storage("history").out
+    assert "s3cret" not in everything
+
+
+def test_what_only_luna_opens_is_refused_where_the_node_is_to_boot_from_its_disk(storage: Luna) -> None:
+    partition = {"name": "root", "size": "2G", "format": "ext4", "mount": "/", "encrypt": "key"}
+    layout = json.dumps({"disks": {"a": {"first": True, "partitions": [partition]}}})
+    storage("node", "change", "node001", "--disks", layout)
+    for field in ("--local-boot", "--local-boot-after-install"):
+        refused = storage("node", "change", "node001", field)
+        assert refused.status == 2
+        assert "encrypt: key was given in disks.a.partitions.root, which only luna opens" in refused.err

@@ -131,13 +131,13 @@ def _disk(layout: Layout, table: Table) -> FoundDisk:
 
 def _array(raid: Raid, members: Sequence[str]) -> FoundArray:
     facts = {"path": f"/dev/md/{raid.name}", "uuid": raid.name, "name": raid.name, "level": raid.level}
-    content = Content(type=raid.format or "LVM2_member")
+    content = Content(type=raid.content or "LVM2_member")
     return FoundArray(**facts, devices=len(members), members=tuple(members), content=content)  # type: ignore[arg-type]
 
 
 def _group(group: VolumeGroup, volumes: Sequence[Item]) -> FoundGroup:
     found = [
-        FoundVolume(name=one.name, size_bytes=one.size_bytes, kept=one.use.keep, content=Content(type=one.use.format))
+        FoundVolume(name=one.name, size_bytes=one.size_bytes, kept=one.use.keep, content=Content(type=one.use.content))
         for one in volumes
     ]
     return FoundGroup(

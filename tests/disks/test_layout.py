@@ -15,6 +15,10 @@ def parts(it: Any) -> Any:
     return it["disks"]["one"]["partitions"]
 
 
+def volume(it: Any) -> Any:
+    return it["volume_groups"]["vg0"]["volumes"][0]
+
+
 def one_disk(it: Any) -> None:
     parts(it).append({"name": "pv3", "size": "1G"})
     it["raids"]["data"]["members"] = ["pv1", "pv3"]
@@ -44,6 +48,15 @@ MISTAKES: list[tuple[str, Change, str]] = [
     ("swap's mount", lambda it: it["raids"]["system"].update(format="swap"), "accepted for swap are no mount"),
     ("label", lambda it: it["raids"]["system"].update(label="a" * 17), "at most 16 characters on ext4"),
     ("efi", lambda it: parts(it).append({"name": "efi", "type": "efi", "size": "1G"}), "efi is format: vfat"),
+    ("cipher", lambda it: it["raids"]["system"].update(encrypt="aes"), "'aes' was given; accepted is 'key' or 'tpm'"),
+    ("member", lambda it: parts(it)[0].update(encrypt="key"), "with encrypt is a format as well: members are not"),
+    (
+        "encrypted efi",
+        lambda it: it["raids"]["system"].update(format="vfat", mount="/boot/efi", encrypt="key"),
+        "without encrypt is .*, /boot/efi",
+    ),
+    ("encrypted boot", lambda it: volume(it).update(mount="/boot", encrypt="key"), "without encrypt is .*, /boot"),
+    ("no boot", lambda it: it["raids"]["system"].update(encrypt="tpm"), "encrypt: tpm of / is a /boot of its own"),
     ("bios", lambda it: parts(it)[0].update(type="bios"), "raids.system.members are .*, not root1"),
 ]
 

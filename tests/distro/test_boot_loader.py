@@ -39,6 +39,26 @@ def test_an_encrypted_root_is_named_by_the_uuid_of_what_holds_it(tmp_path: Path)
     assert told(FakeNode(tmp_path, {"lsblk": layers}), "luna_root_arguments") == "rd.luks.uuid=3-4\n"
 
 
+def test_a_root_that_the_tpm_opens_has_the_name_and_the_options_of_crypttab(tmp_path: Path) -> None:
+    layers = """case "$*" in
+*output\\ TYPE*) printf 'crypt\\npart\\ndisk\\n' ;;
+*output\\ UUID*) printf '1-2\\n3-4\\n\\n' ;;
+*) printf '/dev/mapper/luna.root crypt ext4 1-2\\n/dev/vda1 part crypto_LUKS 3-4\\n/dev/vda disk\\n' ;;
+esac"""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/crypttab").write_text("luna.root UUID=3-4 none luks,tpm2-device=auto\n")
+    node = FakeNode(tmp_path, {"lsblk": layers})
+    assert told(node, "luna_root_needs").split() == ["crypt", "tpm2-tss"]
+    assert told(node, "luna_root_arguments").split() == [
+        "rd.luks.uuid=3-4",
+        "rd.luks.name=3-4=luna.root",
+        "rd.luks.options=3-4=luks,tpm2-device=auto",
+    ]
+    (tmp_path / "etc/crypttab").write_text("other UUID=5-6 none luks,tpm2-device=auto\n")
+    assert told(node, "luna_root_needs").split() == ["crypt"]
+    assert told(node, "luna_root_arguments") == "rd.luks.uuid=3-4\n"
+
+
 def test_every_disk_s_efi_system_partition_is_visited_that_of_boot_efi_first(tmp_path: Path) -> None:
     called = FakeNode(tmp_path).run(f"{FUNCTIONS}\nluna_on_each_esp install-it\n", ["install-it"])
     mounted = [line.split()[1] for line in called if line.startswith("mount ")]
