@@ -15,7 +15,8 @@ depends() {
         # Part of base before dracut 107.
         if [ -d "$luna_path" ]; then echo initqueue; fi
     done
-    # Rules by which udev waits for LVM and cryptsetup, and they for it. Not its modules lvm and mdraid: they start what is not luna's.
+    # Rules by which udev waits for LVM and cryptsetup, and they for it. Not its modules crypt, lvm and mdraid: they
+    # start what is not luna's.
     for luna_path in "$dracutbasedir"/modules.d/??dm; do
         if [ -d "$luna_path" ] && { luna_has lvm || luna_has cryptsetup; } && luna_has dmsetup; then echo dm; fi
     done
@@ -54,8 +55,8 @@ luna_install_programs() {
     inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mountpoint mv readlink rm rmdir sed setsid sh sleep sort stat sync tail \
         tar tee timeout touch tr true umount uname wc
-    inst_multiple -o blkid blockdev busybox cryptsetup dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs mkfs.ext4 \
-        mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
+    inst_multiple -o blkid blockdev busybox cryptsetup dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs \
+        mkfs.ext4 mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
     if luna_has_tpm; then
         inst_multiple systemd-cryptenroll
         inst_libdir_file 'libtss2-esys.so*' 'libtss2-mu.so*' 'libtss2-rc.so*' 'libtss2-sys.so*' \

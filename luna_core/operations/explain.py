@@ -12,7 +12,9 @@ from luna_core.errors import NotFound
 from luna_core.interfaces import Transaction
 
 Body = Mapping[str, Any]
-OWN = ("switch", "port", "rack", "serial", "asset_tag")
+OWN = ("switch", "port", "rack", "serial", "asset_tag", "disk_key")
+# Shown as `luna_core.model.base.MASK`.
+SECRETS = frozenset({"disk_key"})
 PROFILE = (
     "osimage",
     "image_version",
@@ -131,6 +133,8 @@ def _name(transaction: Transaction, kind: str, identity: str) -> str:
 
 
 def _readable(transaction: Transaction, field: str, value: Any) -> Any:
+    if field in SECRETS and value is not None:
+        return "***"
     kind = REFERENCES.get(field)
     if kind is None or value is None:
         return value

@@ -111,6 +111,7 @@ def test_the_key_is_shown_only_where_it_is_asked_for_and_survives_an_older_docum
     assert storage("node disks node009 --show-key").status == 2
     everything = storage("export").out + storage("node show node001 -o json").out + storage("history").out
     assert "s3cret" not in everything
+    assert storage("node show node001 -o json").json["disk_key"] == "***"
 
 
 def test_what_only_luna_opens_is_refused_where_the_node_is_to_boot_from_its_disk(storage: Luna) -> None:
