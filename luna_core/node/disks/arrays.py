@@ -55,11 +55,6 @@ def plan_arrays(layout: Layout, inventory: Inventory, partitions: Mapping[str, P
             _refuse_loss(raid, found, members)
         if found and not _is_usable(raid, found, present, is_kept=layout.is_kept(raid.name)):
             found, present = None, ()
-        if found and found.content.type not in ("", raid.content) and _was_kept(raid, members):
-            raise Refused(
-                f"Array {raid.name} ({found.content}) is to be kept, but the layout has {raid.content} there. "
-                "Take its keep away if it may go."
-            )
         planned.append(
             PlannedArray(raid=raid, members=members, size_bytes=_size(raid, members), found=found, present=present)
         )
@@ -67,7 +62,7 @@ def plan_arrays(layout: Layout, inventory: Inventory, partitions: Mapping[str, P
 
 
 def _refuse_loss(raid: Raid, found: FoundArray, members: Sequence[PlannedPartition]) -> None:
-    expected = raid.format or "LVM2_member"
+    expected = raid.content or "LVM2_member"
     if found.content.type not in ("", expected) and any(one.found and one.found.kept for one in members):
         raise Refused(
             f"Array {raid.name} ({found.content}) of {', '.join(found.members)} is to be kept, but the layout has "
@@ -86,10 +81,6 @@ def _is_usable(raid: Raid, found: FoundArray, present: Sequence[str], *, is_kept
             "away."
         )
     return is_kept
-
-
-def _was_kept(raid: Raid, members: Sequence[PlannedPartition]) -> bool:
-    return raid.keep and any(one.found and one.found.kept for one in members)
 
 
 def _size(raid: Raid, members: Sequence[PlannedPartition]) -> int:
