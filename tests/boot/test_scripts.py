@@ -110,6 +110,32 @@ def test_what_is_encrypted_asks_for_the_key_and_boots_alone_by_a_tpm_only(
     assert "etc/crypttab" in found["postscript"]
 
 
+@pytest.mark.parametrize(("answers", "reaches"), [("printf s3cret", True), ("printf s3c; return 22", False)])
+def test_the_key_reaches_what_makes_the_disks_by_its_standard_input_or_not_at_all(
+    boot_facts: Make, offers: MakeOffers, tmp_path: Path, answers: str, reaches: bool
+) -> None:
+    layout = DiskLayout.model_validate(load(ENCRYPTED.replace("HOW", "key"), "disks"))
+    made = written(everything(boot_facts, offers, root="disk", disks=layout)).values()
+    (text,) = [one for one in made if "luna_core.node.disks" in one]
+    assert shellcheck(f"#!/bin/sh\nNEWROOT=/sysroot\n{text}") == ""
+    (tmp_path / "lib").write_text(f"luna_request() {{ {answers}; }}\nmodprobe() {{ :; }}\nluna_report() {{ :; }}\n")
+    python = tmp_path / "luna-python"
+    python.write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/arguments\ncat > {tmp_path}/given\n')
+    python.chmod(0o755)
+    (tmp_path / "script").write_text(text.replace("/run/luna", str(tmp_path)))
+    places = {"LUNA_LIB": str(tmp_path / "lib"), "LUNA_URL": URL, "NEWROOT": "/sysroot"}
+    done = subprocess.run(
+        ["sh", "-eu", tmp_path / "script"],
+        stdin=subprocess.DEVNULL,
+        env={**places, "PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+    assert (done.returncode == 0) is reaches
+    assert (tmp_path / "given").exists() is reaches
+    if reaches:
+        assert (tmp_path / "given").read_text() == "s3cret"
+        assert "s3cret" not in (tmp_path / "arguments").read_text()
+
+
 @pytest.mark.parametrize("field", ["prescript", "partscript", "postscript"])
 def test_a_site_s_text_reaches_its_phase_unchanged(
     boot_facts: Make, offers: MakeOffers, tmp_path: Path, field: str
