@@ -143,6 +143,12 @@ def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) ->
         work.put(session.changed(progress=kept, **_heard()))
 
 
+def record_relay_failed(work: Work, node: Node) -> None:
+    """The node loads kernel and initramfs from the controller after all."""
+    for session in boots(work, node, limit=1):
+        work.put(session.changed(loads_from="", **_heard()))
+
+
 def record_up(work: Work, session: BootSession) -> None:
     """The node answers: the boot is over."""
     event = BootEvent(time=now(), phase="up", status="done")

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 CONTROLLER = ""
@@ -131,6 +131,15 @@ class Waves:
         with self._lock:
             for node in [node for node, one in self._loading.items() if one.ticket == ticket]:
                 del self._loading[node]
+
+    def relay_failed(self, ticket: str) -> str | None:
+        """A node loads from the controller instead of its relay from now on; which one, if the ticket is known."""
+        with self._lock:
+            for node, one in self._loading.items():
+                if one.ticket == ticket:
+                    self._loading[node] = replace(one, source=CONTROLLER, since_s=self._clock())
+                    return node
+        return None
 
     def leave(self, node: str) -> None:
         """Whatever place the node has is free."""

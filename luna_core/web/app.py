@@ -42,6 +42,7 @@ def make_app(service: BootService, boot_files: Path) -> bottle.Bottle:
     app.route("/boot/service", "GET", routes.service)
     app.route("/boot/turn/<ticket>", "GET", routes.turn)
     app.route("/boot/loaded/<ticket>", "GET", routes.loaded)
+    app.route("/boot/relay-failed/<ticket>", "GET", routes.relay_failed)
     app.route("/boot/install", "GET", routes.install)
     app.route("/boot/relay", "GET", routes.relay)
     app.route("/boot/private", "GET", routes.private)
@@ -82,6 +83,10 @@ class _Routes:
 
     def loaded(self, ticket: str) -> str:
         self._service.loaded(ticket)
+        return _text("#!ipxe\n")
+
+    def relay_failed(self, ticket: str) -> str:
+        self._service.relay_failed(ticket)
         return _text("#!ipxe\n")
 
     def relay(self) -> dict[str, Any]:

@@ -97,6 +97,11 @@ class BootService:
         """A node has kernel and initramfs: its place in the wave is free."""
         self._waves.loaded(ticket)
 
+    def relay_failed(self, ticket: str) -> None:
+        """A node got no whole kernel and initramfs from its relay, and asks the controller for them."""
+        if node := self._waves.relay_failed(ticket):
+            self.commits.run(lambda work: sessions.record_relay_failed(work, work.by_id(Node, node)))
+
     def relay(self, token: str, address: str, port: int, version: str) -> dict[str, Any]:
         """What a live session's node is to relay, and where it gets that; raises Refused.
 

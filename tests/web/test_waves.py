@@ -166,6 +166,12 @@ def test_a_node_in_the_installer_relays_to_one_that_waits_until_it_is_installed(
     assert "got kernel and initramfs from node001; nothing was heard" in why(cluster.luna, "node002")
     assert trace.progress_row(boot(cluster, "node002"))["detail"] == "from node001"
 
+    (failed,) = re.findall(r"imgfetch --name told http://[^/]+(/boot/relay-failed/\S+) ", script)
+    assert cluster.get("/boot/relay-failed/another-ticket")[0] == cluster.get(failed)[0] == 200
+    assert "got kernel and initramfs; nothing was heard" in why(cluster.luna, "node002"), "node001 gave it nothing"
+    assert trace.progress_row(boot(cluster, "node002"))["detail"] == ""
+    assert f":{PORT}/" in discover(cluster, "node003"), "it still serves others"
+
     for status in ("started", "done"):
         form = {"node": "node001", "phase": "finish", "status": status}
         assert ask(cluster, "/boot/status", token, form)[0] == 200
