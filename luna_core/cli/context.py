@@ -101,6 +101,14 @@ class DocumentParameter(TextParameter):
         return load(text, _title(param, "document")) if isinstance(text, str) and text.strip() else text
 
 
+class ChoiceParameter(click.Choice[str]):
+    """One of several words, or an empty text, which takes a field back like any other."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word as it was given."""
+        return value if value == "" else super().convert(value, param, ctx)
+
+
 class SecretParameter(click.ParamType[str]):
     """A secret: `@FILE`, `@-` for standard input, or `ask`. A literal is refused, for `ps` would show it."""
 

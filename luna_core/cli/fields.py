@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from luna_core.cli.complete import completer
 from luna_core.cli.context import (
     EDIT,
+    ChoiceParameter,
     DocumentParameter,
     Option,
     SecretParameter,
@@ -114,7 +115,7 @@ def _option(name: str, field: FieldInfo) -> Option:
         names = [f"--{_spelt(name)}/--no-{_spelt(name)}"]
         attributes |= {"default": None, "metavar": None}
     elif get_origin(shape.type) is Literal:
-        attributes |= {"type": click.Choice([str(one) for one in get_args(shape.type)]), "metavar": None}
+        attributes |= {"type": ChoiceParameter([str(one) for one in get_args(shape.type)]), "metavar": None}
     elif shape.many == "map" and shape.mark(Secret):
         attributes |= {"multiple": True, "callback": _to_secret_map, "metavar": "KEY=@FILE|@-|ask"}
     elif shape.mark(Secret):

@@ -69,12 +69,13 @@ def test_show_gives_one_object_for_a_name_and_a_list_for_a_hostlist(cluster: Lun
 
 
 def test_unset_and_an_empty_value_inherit_again(cluster: Luna) -> None:
-    cluster("node", "change", "node[001-002]", "--kernel-arguments", "quiet", "--no-service")
+    cluster("node", "change", "node[001-002]", "--kernel-arguments", "quiet", "--no-service", "--root", "disk")
     assert cluster("node", "show", "node001", "-o", "json").json["service"] is False
-    cluster("node", "change", "node001", "--unset", "kernel-arguments", "--unset", "service")
-    cluster("node", "change", "node002", "--kernel-arguments", "")
+    cluster("node", "change", "node001", "--unset", "kernel-arguments", "--unset", "service", "--unset", "root")
+    cluster("node", "change", "node002", "--kernel-arguments", "", "--root", "")
     for name in ("node001", "node002"):
-        assert cluster("node", "show", name, "-o", "json").json["kernel_arguments"] is None
+        shown = cluster("node", "show", name, "-o", "json").json
+        assert (shown["kernel_arguments"], shown["root"]) == (None, None)
     both = cluster("node", "change", "node001", "--service", "--unset", "service")
     assert both.status == 2
 
