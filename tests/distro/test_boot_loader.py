@@ -22,7 +22,7 @@ def told(node: FakeNode, call: str) -> str:
 
 def test_dracut_is_told_of_all_that_a_root_consists_of(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
-    assert told(node, "luna_root_arguments") == "rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4\n"
+    assert told(node, "luna_root_arguments") == "rd.retry=60 rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4\n"
     assert told(node, "luna_root_needs").split() == ["lvm", "mdraid"]
     assert told(node, "luna_root") == "/dev/mapper/vg0-root\n"
 

@@ -73,15 +73,20 @@ luna_root() {
     esac
 }
 
-# luna_root_arguments: what dracut.cmdline(7) needs to be told of before it assembles anything.
+# luna_root_arguments: what dracut.cmdline(7) needs to be told of before it assembles anything. They go before those of
+# the node, for of one that is given twice the last holds.
 luna_root_arguments() {
-    luna_layers / NAME,TYPE,FSTYPE,UUID | sort -u | while read -r luna_name luna_type luna_format luna_uuid; do
-        case $luna_type in
-            lvm) echo "rd.lvm.lv=$(lvs --noheadings --options lv_full_name "$luna_name" | tr -d ' ')" ;;
-            raid*) mdadm --detail --export "$luna_name" | sed -n 's/^MD_UUID=/rd.md.uuid=/p' ;;
-        esac
-        [ "$luna_format" != crypto_LUKS ] || luna_container_arguments "$luna_uuid"
-    done | paste -s -d ' '
+    {
+        # An array that lacks a disk is started after two thirds of these seconds. By default they are 180.
+        ! luna_layers / TYPE | grep -q '^raid' || echo rd.retry=60
+        luna_layers / NAME,TYPE,FSTYPE,UUID | sort -u | while read -r luna_name luna_type luna_format luna_uuid; do
+            case $luna_type in
+                lvm) echo "rd.lvm.lv=$(lvs --noheadings --options lv_full_name "$luna_name" | tr -d ' ')" ;;
+                raid*) mdadm --detail --export "$luna_name" | sed -n 's/^MD_UUID=/rd.md.uuid=/p' ;;
+            esac
+            [ "$luna_format" != crypto_LUKS ] || luna_container_arguments "$luna_uuid"
+        done
+    } | paste -s -d ' '
 }
 
 # luna_container_arguments UUID: of what is encrypted, with the name and the options that crypttab(5) gives it.

@@ -15,6 +15,7 @@ from luna_distro_debian.driver import Debian
 GRUB = ("usr/sbin/update-grub", "usr/sbin/grub-install")
 SYSTEMD_BOOT = ("usr/bin/bootctl", "usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 KERNEL = "6.1.0-50-amd64"
+ASSEMBLY = "rd.retry=60 rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4"
 ARGUMENTS = "console=ttyS0 name='a b' $x"
 
 
@@ -41,7 +42,7 @@ def test_a_node_s_kernel_arguments_are_grub_s_whatever_is_in_them(node: FakeNode
     node.run(script(node.root, GRUB), ["grub-install", "update-grub"])
     written = (node.root / "etc/default/grub.d/luna.cfg").read_text()
     given = run(["sh", "-c", f'{written}\nprintf %s "$GRUB_CMDLINE_LINUX"'])
-    assert given == f"{ARGUMENTS} rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4"
+    assert given == f"{ASSEMBLY} {ARGUMENTS}"
 
 
 def test_grub_is_on_every_disk_for_the_firmware_that_booted_the_node(node: FakeNode) -> None:
@@ -70,8 +71,8 @@ def test_systemd_boot_boots_trees_that_have_it_and_no_grub(node: FakeNode) -> No
     assert installed(called) == ["bootctl --esp-path=/run/luna/esp --no-variables install"] * 4
     place = node.root / "run/luna/esp"
     entry = (place / f"loader/entries/0123-{KERNEL}.conf").read_text()
-    found = f"rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4\nlinux      /0123/{KERNEL}/linux\n"
-    assert f"options    root=/dev/mapper/vg0-root ro {ARGUMENTS} {found}" in entry
+    linux = f"linux      /0123/{KERNEL}/linux\n"
+    assert f"options    root=/dev/mapper/vg0-root ro {ASSEMBLY} {ARGUMENTS}\n{linux}" in entry
     assert (place / f"0123/{KERNEL}/initrd.img").exists()
 
 

@@ -14,7 +14,7 @@ from luna_distro_rhel.driver import Rhel
 
 KERNELS = ("5.14.0-427.el9.x86_64", "5.14.0-503.el9.x86_64")
 ARGUMENTS = "console=ttyS0 name='a b'"
-ASSEMBLY = "rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4"
+ASSEMBLY = "rd.retry=60 rd.lvm.lv=vg0/root rd.md.uuid=1:2:3:4"
 PROGRAMS = ("grub2-install", "grub2-mkconfig", "grub2-mkrelpath", "kernel-install")
 
 
@@ -41,10 +41,10 @@ def test_a_node_s_kernel_arguments_reach_releases_of_either_way(node: FakeNode) 
     for _ in range(2):
         call(node, uefi=False)
     line = (node.root / "etc/kernel/cmdline").read_text()
-    assert line == f"root=/dev/mapper/vg0-root ro {ARGUMENTS} {ASSEMBLY}\n"
+    assert line == f"root=/dev/mapper/vg0-root ro {ASSEMBLY} {ARGUMENTS}\n"
     written = (node.root / "etc/default/grub").read_text()
     given = run(["sh", "-c", f'{written}\nprintf %s "$GRUB_TIMEOUT $GRUB_ENABLE_BLSCFG $GRUB_CMDLINE_LINUX"'])
-    assert given == f"3 true {ARGUMENTS} {ASSEMBLY}"
+    assert given == f"3 true {ASSEMBLY} {ARGUMENTS}"
 
 
 def test_every_kernel_has_an_entry_before_grub_is_configured(node: FakeNode) -> None:

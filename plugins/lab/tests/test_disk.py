@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from luna_core.run import run
-from luna_lab.controller import GROUP, KERNEL_ARGUMENTS, Controller
+from luna_lab.controller import GROUP, Controller
 from luna_lab.demo import Proof, boot_all, prove, watch
 from luna_lab.events import Event
 from luna_lab.lab import Lab
@@ -78,8 +78,6 @@ def done() -> Boots:
     with Lab(memory_mb=1024, disks_mb=[1024, 1024]) as lab:
         controller = Controller(lab, extra_packages=DISK_PACKAGES)
         profile = ["--root", "disk", "--boot-address", "dhcp", "--local-boot-after-install"]
-        # dracut starts an array that lacks a disk after two thirds of these seconds; they are 180 by default.
-        profile += ["--kernel-arguments", f"{KERNEL_ARGUMENTS} rd.retry=30"]
         controller.luna("group", "change", GROUP, *profile, "--disks", "@-", stdin=LAYOUT % "")
         (node,) = lab.machines
         run(["mkfs.ext4", "-q", "-L", "precious", node.disk(1)])

@@ -11,13 +11,13 @@ from luna_distro_debian.initramfs import INITRAMFS
 # where the tree has the signed packages.
 _SCRIPT = """\
 mkdir -p /etc/default/grub.d
-cat > /etc/default/grub.d/luna.cfg <<'END'
+cat > /etc/default/grub.d/luna.cfg <<END
 # Written by luna. The firmware's console is there on machines without graphics too, and on serial lines.
-GRUB_TERMINAL=${{GRUB_TERMINAL:-console}}
-GRUB_CMDLINE_LINUX={arguments}
+GRUB_TERMINAL=\\${{GRUB_TERMINAL:-console}}
+GRUB_CMDLINE_LINUX="$(luna_root_arguments) "
 END
-cat >> /etc/default/grub.d/luna.cfg <<END
-GRUB_CMDLINE_LINUX="\\$GRUB_CMDLINE_LINUX $(luna_root_arguments)"
+cat >> /etc/default/grub.d/luna.cfg <<'END'
+GRUB_CMDLINE_LINUX=$GRUB_CMDLINE_LINUX{arguments}
 END
 if [ -d /sys/firmware/efi ]; then
     luna_on_each_esp grub-install --removable --no-nvram --efi-directory

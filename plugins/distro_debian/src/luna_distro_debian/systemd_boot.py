@@ -12,7 +12,7 @@ _SCRIPT = """\
 [ -d /sys/firmware/efi ] || {{ echo "systemd-boot needs UEFI, and this machine was booted by its BIOS" && exit 1; }}
 arguments={arguments}
 read -r machine < /etc/machine-id
-options="root=$(luna_root) ro $arguments $(luna_root_arguments)"
+options="root=$(luna_root) ro $(luna_root_arguments) $arguments"
 mkdir -p /etc/kernel
 echo "$options" > /etc/kernel/cmdline
 

@@ -14,17 +14,17 @@ _SCRIPT = """\
 mkdir -p /etc/kernel /etc/default /boot/grub2 /boot/loader/entries
 arguments={arguments}
 assembly=$(luna_root_arguments)
-echo "root=$(luna_root) ro $arguments $assembly" > /etc/kernel/cmdline
+echo "root=$(luna_root) ro $assembly $arguments" > /etc/kernel/cmdline
 touch /etc/default/grub
 sed -i '/^# luna$/,$d' /etc/default/grub
-cat >> /etc/default/grub <<'END'
+cat >> /etc/default/grub <<END
 # luna
 GRUB_ENABLE_BLSCFG=true
-GRUB_TERMINAL=${{GRUB_TERMINAL:-console}}
-GRUB_CMDLINE_LINUX={arguments}
+GRUB_TERMINAL=\\${{GRUB_TERMINAL:-console}}
+GRUB_CMDLINE_LINUX="$assembly "
 END
-cat >> /etc/default/grub <<END
-GRUB_CMDLINE_LINUX="\\$GRUB_CMDLINE_LINUX $assembly"
+cat >> /etc/default/grub <<'END'
+GRUB_CMDLINE_LINUX=$GRUB_CMDLINE_LINUX{arguments}
 END
 
 # What shim and GRUB's packages brought lies in the directory of the distribution, on what was mounted at /boot/efi.
