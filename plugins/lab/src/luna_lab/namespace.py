@@ -16,6 +16,7 @@ from luna_core.run import run
 BRIDGE = "br0"
 _CLONE_NEWNET = 0x40000000
 _GONE_WITHIN_S = 10.0
+_FILTERS = ("arptables", "iptables", "ip6tables")
 
 
 class Namespace:
@@ -30,6 +31,8 @@ class Namespace:
         What arrives at each node is held to `link_mbit`, what leaves the controller to `uplink_mbit`, where given.
         """
         run(["ip", "netns", "add", self.name])
+        # Where the machine filters what it bridges (as Docker asks for), every frame would go through that, too.
+        run(self.command("sysctl", "--quiet", "--ignore", *(f"net.bridge.bridge-nf-call-{one}=0" for one in _FILTERS)))
         run(self.command("ip", "-batch", "-"), stdin="\n".join(_links(addresses, taps)))
         rates = {BRIDGE: uplink_mbit} | {f"tap{number}": link_mbit for number in range(1, taps + 1)}
         if limits := [_limit(name, rate * 1_000_000) for name, rate in rates.items() if rate]:
@@ -43,12 +46,15 @@ class Namespace:
         """The command line that runs `words` in the namespace; the process that is started becomes that program."""
         return ["ip", "netns", "exec", self.name, *words]
 
-    def spawn(self, *words: str | Path, stdout: int) -> "subprocess.Popen[bytes]":
-        """Start a program in the namespace that ends when the calling *thread* does, however that ends."""
+    def spawn(self, *words: str | Path, stdout: int, pass_fds: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
+        """Start a program in the namespace that ends when the calling *thread* does, however that ends.
+
+        It has the file descriptors in `pass_fds` under the same numbers.
+        """
         # setpriv(1), not preexec_fn, which is unsafe in a program with threads.
         command = ["setpriv", "--pdeathsig", "KILL", *self.command(*words)]
         return subprocess.Popen(  # noqa: S603 - a list, so no shell reads it
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT, pass_fds=pass_fds
         )
 
     @contextmanager

@@ -19,6 +19,9 @@ from luna_lab.storm_network import mac_of, own_network, port_of
 from luna_lab.storm_node import Plan, StormNode
 
 
+_TURN_S = 0.05
+
+
 class Worker:
     """Its nodes, from their networks on."""
 
@@ -79,6 +82,8 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.environ["LUNA_PEER"] = "thread"
+    # Each of hundreds of threads that waits for the interpreter asks for it once in this time.
+    sys.setswitchinterval(_TURN_S)
     # What the client says goes to the log, and nothing but events to whoever started this.
     output = os.dup(1)
     os.dup2(2, 1)
