@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,6 +83,27 @@ def test_an_installation_keeps_what_it_is_to_keep_and_refuses_what_is_foreign(
     assert second.returncode == 0, second.stdout + second.stderr
     assert "sfdisk" in second.stdout, "there is another table around what is kept"
     assert second.stdout.split()[-3:] == ["mine", "lost+found", "scratch"]
+
+
+@pytest.mark.parametrize("program", ["partx", "mkfs.ext4"])
+def test_what_an_interrupted_installation_left_is_not_kept(
+    program: str, disk: str, layout: Any, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert install(layout, then="touch scratch/stale").returncode == 0
+    run("partx", "--delete", disk)
+    run("wipefs", "--all", "--quiet", disk)
+    failing = tmp_path / "programs" / program
+    failing.parent.mkdir()
+    failing.write_text(f'#!/bin/sh\n{shutil.which(program)} "$@"\ncase "$*" in *{disk}|*{disk}p4) exit 9 ;; esac\n')
+    failing.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{failing.parent}:{os.environ['PATH']}")
+        assert "ended with exit status 9" in install(layout).stdout
+    assert run("blkid", "-p", "-o", "value", "-s", "TYPE", f"{disk}p4") == "ext4", "it has done its work nevertheless"
+    again = install(layout, then="ls scratch; touch scratch/mine").stdout
+    assert re.search(rf"partition scratch {disk}p4 .*: used, ext4 at /scratch\n", again)
+    assert "stale" not in again.split()
+    assert "mine" in install(layout, then="ls scratch").stdout.split(), "from then on it is kept"
 
 
 def test_foreign_data_is_wiped_only_if_the_layout_says_so(disk: str, layout: Any, install: Install) -> None:

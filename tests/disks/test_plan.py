@@ -26,15 +26,16 @@ def changed(inventory: Inventory, number: int = 0, **values: Any) -> Inventory:
 
 def test_a_blank_disk_gets_table_file_systems_and_swap(simple: Any, read: Any, blank: Any, commands: Any) -> None:
     planned = plan(read(simple), on(blank()))
-    (table,) = [step.stdin.splitlines() for step in planned.steps if step.command[0] == "sfdisk"]
+    table, _ = [step.stdin.splitlines() for step in planned.steps if step.command[0] == "sfdisk"]
     assert table[0] == "label: gpt"
     assert table[2] == 'start=1MiB, size=1MiB, type=21686148-6449-6e6f-744e-656564454649, name="luna-bios"'
     assert table[5].startswith("start=3074MiB, size=7165MiB,"), "the rest, but for a MiB at either end"
-    assert table[5].endswith('name="luna-scratch", attrs="GUID:56"'), "its table says that it was made to be kept"
-    assert commands(read(simple), on(blank()), "^mk") == [
+    assert table[5].endswith('name="luna-scratch", attrs="GUID:57"'), "what is to be kept isn't finished yet"
+    assert commands(read(simple), on(blank()), "^(mk|sfdisk)")[1:] == [
         "mkfs.ext4 -q -F /dev/sda2",
         "mkswap /dev/sda3",
         "mkfs.xfs -q -f /dev/sda4",
+        "sfdisk --quiet --no-tell-kernel --part-attrs /dev/sda 4 GUID:56",
     ]
 
 
@@ -58,7 +59,45 @@ def test_what_is_to_be_kept_but_is_not_there_is_made(simple: Any, read: Any, ins
     found = installed(layout)
     *others, scratch = found.disks[0].partitions
     empty = changed(found, partitions=(*others, replace(scratch, content=Content())))
-    assert "mkfs.xfs -q -f /dev/sda4" in commands(layout, empty)
+    assert commands(layout, empty, "sda4|sda 4") == [
+        "sfdisk --quiet --no-tell-kernel --part-attrs /dev/sda 4 GUID:57",
+        "wipefs --all --quiet /dev/sda4",
+        "mkfs.xfs -q -f /dev/sda4",
+        "sfdisk --quiet --no-tell-kernel --part-attrs /dev/sda 4 GUID:56",
+    ]
+
+
+def test_a_volume_and_an_array_on_which_what_is_kept_is_not_yet_made_are_marked_so(
+    mirrored: Any, read: Any, installed: Any, commands: Any
+) -> None:
+    mirrored["raids"]["system"] |= {"mount": "/data", "keep": True}
+    layout = read(mirrored)
+    found = installed(layout)
+    system, data = found.arrays
+    var, scratch = found.groups[0].volumes
+    group = replace(found.groups[0], volumes=(var, replace(scratch, content=Content())))
+    empty = replace(found, arrays=(replace(system, content=Content()), data), groups=(group,))
+    marks = [line.split(maxsplit=1)[1] for line in commands(layout, empty, "mkfs|--part-attrs|lvchange")]
+    assert marks == [
+        "--quiet --no-tell-kernel --part-attrs /dev/sda 1 GUID:57",
+        "--quiet --no-tell-kernel --part-attrs /dev/sdb 1 GUID:57",
+        "lvchange --addtag luna_unfinished --deltag luna_keep vg0/scratch",
+        "-q -F /dev/md/system",
+        "-q -F /dev/vg0/var",
+        "-q -f /dev/vg0/scratch",
+        "--quiet --no-tell-kernel --part-attrs /dev/sda 1 GUID:56",
+        "--quiet --no-tell-kernel --part-attrs /dev/sdb 1 GUID:56",
+        "lvchange --addtag luna_keep --deltag luna_unfinished vg0/scratch",
+    ]
+
+
+def test_what_need_not_be_kept_any_more_is_not_marked_any_more(
+    mirrored: Any, read: Any, installed: Any, commands: Any
+) -> None:
+    found = installed(read(mirrored))
+    del mirrored["volume_groups"]["vg0"]["volumes"][1]["keep"]
+    assert "lvm lvchange --deltag luna_unfinished --deltag luna_keep vg0/scratch" in commands(read(mirrored), found)
+    assert "attrs" not in "".join(step.stdin for step in plan(read(mirrored), found).steps)
 
 
 def test_a_changed_layout_is_written_around_what_is_kept(simple: Any, read: Any, installed: Any, commands: Any) -> None:
@@ -154,9 +193,10 @@ def test_a_disk_that_is_too_small_is_refused(simple: Any, read: Any, blank: Any)
 def test_arrays_and_volumes_are_made_below_what_is_on_them(mirrored: Any, read: Any, blank: Any, commands: Any) -> None:
     found = commands(read(mirrored), on(blank(), blank("/dev/sdb", "B2")), "^(sfdisk|mdadm|lvm|mkfs)")
     programs = " ".join(line.split()[0] for line in found)
-    assert programs == "sfdisk sfdisk mdadm mdadm lvm lvm lvm lvm mkfs.ext4 mkfs.ext4 mkfs.xfs"
+    made = "sfdisk sfdisk mdadm mdadm lvm lvm lvm lvm mkfs.ext4 mkfs.ext4 mkfs.xfs"
+    assert programs == f"{made} sfdisk sfdisk lvm", "and marked as to be kept"
     assert found[2].endswith("--level=1 --raid-devices=2 --bitmap=internal /dev/sda1 /dev/sdb1")
-    assert found[7].endswith("--addtag luna_keep --extents 100%FREE --name scratch vg0")
+    assert found[7].endswith("--addtag luna_unfinished --extents 100%FREE --name scratch vg0")
 
 
 def test_what_firmware_reads_has_its_superblock_at_the_end(mirrored: Any, read: Any, blank: Any, commands: Any) -> None:

@@ -26,7 +26,10 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundPartition:
-    """A partition that is there. `kept` says that luna made it for something to be kept."""
+    """A partition that is there. `kept` says that luna made it for something to be kept.
+
+    An `unfinished` one was to be so, and the installation that made it ended too early: its contents are nothing.
+    """
 
     path: str
     name: str = ""
@@ -34,6 +37,7 @@ class FoundPartition:
     start_bytes: int
     size_bytes: int
     kept: bool = False
+    unfinished: bool = False
     content: Content = Content()
 
     @property
@@ -91,11 +95,12 @@ class FoundArray:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundVolume:
-    """A logical volume. `kept` says that luna made it for something to be kept."""
+    """A logical volume; `kept` and `unfinished` are as with partitions."""
 
     name: str
     size_bytes: int
     kept: bool = False
+    unfinished: bool = False
     content: Content = Content()
 
 

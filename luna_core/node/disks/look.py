@@ -12,7 +12,7 @@ from luna_core.node.disks.choose import Refused, choose
 from luna_core.node.disks.inventory import Content, FoundDisk, FoundPartition, Inventory
 from luna_core.node.disks.layout import Layout
 from luna_core.node.disks.probe import content, probe
-from luna_core.node.disks.tables import KEPT_BIT
+from luna_core.node.disks.tables import KEPT_BIT, UNFINISHED_BIT
 
 SECTOR_BYTES: Final = 512
 _COLUMNS: Final = "NAME,KNAME,TYPE,SIZE,RO,RM,SERIAL,MODEL,MOUNTPOINT"
@@ -78,14 +78,17 @@ def _below(one: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _partition(one: Mapping[str, Any]) -> FoundPartition:
     path = f"/dev/{one['kname']}"
     found = probe(path)
+    flags = int(found.get("PART_ENTRY_FLAGS", "0"), 16)
+    unfinished = bool(flags >> UNFINISHED_BIT & 1)
     return FoundPartition(
         path=path,
         name=found.get("PART_ENTRY_NAME", ""),
         type=found.get("PART_ENTRY_TYPE", ""),
         start_bytes=int(found.get("PART_ENTRY_OFFSET", "0")) * SECTOR_BYTES,
         size_bytes=int(one["size"]),
-        kept=bool(int(found.get("PART_ENTRY_FLAGS", "0"), 16) >> KEPT_BIT & 1),
-        content=content(found),
+        kept=bool(flags >> KEPT_BIT & 1),
+        unfinished=unfinished,
+        content=Content() if unfinished else content(found),
     )
 
 

@@ -12,7 +12,7 @@ from luna_core.node.disks.commands import DiskError
 from luna_core.node.disks.inventory import Content, FoundArray, FoundDisk, FoundGroup, FoundPartition, FoundVolume
 from luna_core.node.disks.layout import Layout
 from luna_core.node.disks.probe import content, probe
-from luna_core.node.disks.volumes import KEPT_TAG
+from luna_core.node.disks.volumes import KEPT_TAG, UNFINISHED_TAG
 
 _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 # Of every command of lvm(8).
@@ -99,11 +99,14 @@ def _groups(paths: Mapping[str, str]) -> Iterator[FoundGroup]:
 
 
 def _volume(group: str, one: Mapping[str, str]) -> FoundVolume:
+    tags = one["lv_tags"].split(",")
+    unfinished = UNFINISHED_TAG in tags
     return FoundVolume(
         name=one["lv_name"],
         size_bytes=int(one["lv_size"]),
-        kept=KEPT_TAG in one["lv_tags"].split(","),
-        content=content(probe(f"/dev/{group}/{one['lv_name']}")),
+        kept=KEPT_TAG in tags,
+        unfinished=unfinished,
+        content=Content() if unfinished else content(probe(f"/dev/{group}/{one['lv_name']}")),
     )
 
 

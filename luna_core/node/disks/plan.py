@@ -1,6 +1,6 @@
 """A layout and what is on the disks → what is to be done. Nothing here touches a disk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from luna_core.node.disks import encryption
 from luna_core.node.disks.arrays import PlannedArray, plan_arrays
@@ -8,7 +8,7 @@ from luna_core.node.disks.choose import choose
 from luna_core.node.disks.inventory import Content, Inventory
 from luna_core.node.disks.layout import Layout, Use
 from luna_core.node.disks.steps import Fate, Item, Kind, Plan, Step, wipe
-from luna_core.node.disks.tables import Table, plan_table
+from luna_core.node.disks.tables import KEPT_BIT, Table, plan_table
 from luna_core.node.disks.volumes import PlannedGroup, plan_groups
 
 _LABEL_OPTION = {"vfat": "-n"}
@@ -36,12 +36,15 @@ def plan(layout: Layout, inventory: Inventory) -> Plan:
     groups = plan_groups(layout, inventory, members, may_wipe=all(disk.wipe for disk in layout.disks))
     items = [*_partition_items(tables), *_array_items(arrays), *_volume_items(groups)]
     stays = _staying(items, arrays, groups)
+    unfinished = _unfinished(tables, arrays, items, stays)
     steps = [
         *_stops(tables),
-        *(step for table in tables for step in table.steps(stays)),
+        *(step for table in tables for step in table.steps(stays, unfinished)),
         *(step for array in arrays for step in array.steps()),
         *(step for group in groups for step in group.steps()),
         *_file_systems(items),
+        *(step for table in tables for step in table.marks(unfinished, KEPT_BIT, "is to be kept")),
+        *(step for group in groups for volume in group.volumes for step in volume.finish(group.group.name)),
     ]
     return Plan(items=tuple(items), steps=tuple(steps))
 
@@ -84,6 +87,15 @@ def _staying(items: Iterable[Item], arrays: Iterable[PlannedArray], groups: Iter
     kept = {one.device for one in items if one.fate == "kept"}
     in_arrays = {path for array in arrays for path in array.present}
     return kept | in_arrays | {path for group in groups if group.found for path in group.members}
+
+
+def _unfinished(
+    tables: Iterable[Table], arrays: Iterable[PlannedArray], items: Iterable[Item], stays: Collection[str]
+) -> set[str]:
+    """The paths of the partitions on which something is made that is to be kept from then on."""
+    kept = {one.path for table in tables for one in table.partitions if one.is_kept}
+    made = {one.name for one in items if one.kind == "raid" and one.use.keep and one.fate != "kept"}
+    return (kept - set(stays)) | {one.path for array in arrays if array.raid.name in made for one in array.members}
 
 
 def _stops(tables: Iterable[Table]) -> Iterator[Step]:

@@ -1,5 +1,6 @@
 """What becomes of a disk's partition table; here is decided what may be lost."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +19,10 @@ TYPES: Final = {
     "raid": "a19d880f-05fc-4d3b-a006-743f0f84911e",
     "lvm": "e6d6d379-f507-44c2-a23c-238f2a3df928",
 }
-# The first of the bits that belong to a partition's type (UEFI specification, section 5.3.3) which nobody uses.
+# The first two of the bits that belong to a partition's type (UEFI specification, section 5.3.3) which nobody uses.
+# What is to be kept has the second one while it is made, and the first one from then on.
 KEPT_BIT: Final = 56
+UNFINISHED_BIT: Final = 57
 _STACKED: Final = ("linux_raid_member", "LVM2_member")
 
 
@@ -35,10 +38,10 @@ class PlannedPartition:
     is_kept: bool
     found: FoundPartition | None = None
 
-    @property
-    def line(self) -> str:
+    def line(self, unfinished: Collection[str]) -> str:
         """As sfdisk(8) reads it."""
-        kept = f', attrs="GUID:{KEPT_BIT}"' if self.is_kept else ""
+        bit = UNFINISHED_BIT if self.path in unfinished else KEPT_BIT
+        kept = f', attrs="GUID:{bit}"' if self.is_kept else ""
         extent = f"start={self.start_bytes // MIB}MiB, size={self.size_bytes // MIB}MiB"
         return f'{extent}, type={TYPES[self.type]}, name="{PREFIX}{self.wanted.name}"{kept}'
 
@@ -65,17 +68,28 @@ class Table:
             wiped=lost,
         )
 
-    def steps(self, stays: set[str]) -> list[Step]:
-        """Write the table, and wipe all partitions but those whose paths are given."""
-        made: list[Step] = []
+    def steps(self, stays: Collection[str], unfinished: Collection[str]) -> list[Step]:
+        """Write the table, and wipe all partitions but those whose paths are in `stays`."""
+        made = [] if self.is_new else self.marks(unfinished, UNFINISHED_BIT, "is to be kept, once it is made")
         if self.is_new:
             old = [wipe(one.path, f"{one} goes") for one in self.found.partitions if one.path not in stays]
-            script = "\n".join(["label: gpt", f"label-id: {self.id}", *(one.line for one in self.partitions), ""])
+            script = "\n".join(
+                ["label: gpt", f"label-id: {self.id}", *(one.line(unfinished) for one in self.partitions), ""]
+            )
             command = ("sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "never", self.found.path)
             made = [*old, Step(why=f"{self.found} gets a new partition table", command=command, stdin=script)]
             made.append(Step(why="the kernel learns of it", command=("partx", "--update", self.found.path)))
         fresh = [one for one in self.partitions if one.path not in stays]
         return [*made, *(wipe(one.path, f"partition {one.wanted.name} is to be empty") for one in fresh)]
+
+    def marks(self, paths: Collection[str], bit: int, why: str) -> list[Step]:
+        """Give those of its partitions that have these paths this bit and no other."""
+        command = ("sfdisk", "--quiet", "--no-tell-kernel", "--part-attrs", self.found.path)
+        return [
+            Step(why=f"partition {one.wanted.name} {why}", command=(*command, str(number), f"GUID:{bit}"))
+            for number, one in enumerate(self.partitions, 1)
+            if one.path in paths
+        ]
 
 
 def plan_table(layout: Layout, disk: Disk, found: FoundDisk) -> Table:
@@ -93,13 +107,15 @@ def plan_table(layout: Layout, disk: Disk, found: FoundDisk) -> Table:
     planned = _extents(layout, disk, found, there)
     for old in there.values():
         _refuse_loss(layout, disk, found, old, planned)
-    current = [(one.path, one.type, one.start_bytes, one.size_bytes, one.own_name, one.kept) for one in there.values()]
-    wanted = [
-        (one.path, TYPES[one.type], one.start_bytes, one.size_bytes, one.wanted.name, one.is_kept) for one in planned
+    is_new = [_facts(one) for one in there.values()] != [
+        (one.path, TYPES[one.type], one.start_bytes, one.size_bytes, one.wanted.name, one.is_kept, False)
+        for one in planned
     ]
-    return Table(
-        disk=disk, found=found, id=layout.table_id(disk.name), partitions=tuple(planned), is_new=current != wanted
-    )
+    return Table(disk=disk, found=found, id=layout.table_id(disk.name), partitions=tuple(planned), is_new=is_new)
+
+
+def _facts(old: FoundPartition) -> tuple[object, ...]:
+    return old.path, old.type, old.start_bytes, old.size_bytes, old.own_name, old.kept, old.unfinished
 
 
 def expected_content(layout: Layout, part: Partition) -> str:

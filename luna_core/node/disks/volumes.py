@@ -1,6 +1,6 @@
 """What becomes of the volume groups and their volumes: lvm(8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,8 @@ from luna_core.node.disks.sizes import MIB, REST, shown, size_bytes
 from luna_core.node.disks.steps import Item, Step
 
 KEPT_TAG: Final = "luna_keep"
+# What is to be kept has this one while it is made, and the other one from then on.
+UNFINISHED_TAG: Final = "luna_unfinished"
 EXTENT_BYTES: Final = 4 * MIB
 
 
@@ -26,12 +28,35 @@ class PlannedVolume:
     def steps(self, group: str) -> list[Step]:
         """Make it, if it isn't there."""
         if self.found:
-            return []
+            return list(self._marks(group, self.found))
         size = ("--extents", "100%FREE") if self.wanted.size == REST else ("--size", f"{size_bytes(self.wanted.size)}b")
-        tags = ("--addtag", KEPT_TAG) if self.wanted.keep else ()
+        tags = ("--addtag", UNFINISHED_TAG) if self.wanted.keep else ()
         quiet = ("--yes", "--wipesignatures", "y", "--zero", "y")
         command = ("lvm", "lvcreate", *quiet, *tags, *size, "--name", self.wanted.name, group)
         return [Step(why=f"volume {self.wanted.name} is made", command=command)]
+
+    def finish(self, group: str) -> list[Step]:
+        """Say of what is to be kept that it is made."""
+        is_said = self.is_kept and self.found and self.found.kept
+        if not self.wanted.keep or is_said:
+            return []
+        return [self._tagged(group, "is to be kept", "--addtag", KEPT_TAG, "--deltag", UNFINISHED_TAG)]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is to be kept is there."""
+        return self.wanted.keep and self.found is not None and self.found.content.type == self.wanted.content
+
+    def _marks(self, group: str, found: FoundVolume) -> Iterator[Step]:
+        if self.wanted.keep and not self.is_kept:
+            why = "is to be kept, once it is made"
+            yield self._tagged(group, why, "--addtag", UNFINISHED_TAG, "--deltag", KEPT_TAG)
+        elif not self.wanted.keep and (found.kept or found.unfinished):
+            yield self._tagged(group, "need not be kept", "--deltag", UNFINISHED_TAG, "--deltag", KEPT_TAG)
+
+    def _tagged(self, group: str, why: str, *tags: str) -> Step:
+        name = self.wanted.name
+        return Step(why=f"volume {name} {why}", command=("lvm", "lvchange", *tags, f"{group}/{name}"))
 
 
 @dataclass(frozen=True, kw_only=True)
