@@ -127,6 +127,17 @@ def connected(rack: Rack, unlike: Set[str] = frozenset()) -> set[str]:
     return found
 
 
+def test_without_the_extra_redfish_bmcs_answer_ipmi_and_redfish_is_refused_by_name(
+    luna_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sushy_tools", None)
+    made = luna_lab(memory_mb=64)
+    with pytest.raises(LunaError, match=r"extra 'redfish'.*plugins/lab\[redfish\]"):
+        Rack(made, "redfish")
+    with Rack(made) as rack:
+        assert power(rack, 1) == "off"
+
+
 def test_a_wrong_password_switches_nothing(rack: Rack) -> None:
     right, rack.password = rack.password, "wrong"
     with pytest.raises(CommandFailed):

@@ -23,11 +23,17 @@ _LOOK_EVERY_S = 0.2
 class Rack:
     """BMCs and a switch for a lab that is up; a context manager within the lab's own.
 
-    Every BMC answers IPMI and Redfish; `driver`, one of DRIVERS, is what a controller is to speak with them.
-    `password` is that of the BMCs' user `bmc.USER`, `community` the switch's; both are made up for each lab.
+    Every BMC answers IPMI, and Redfish where that is installed; `driver`, one of DRIVERS, is what a controller is to
+    speak with them. `password` is that of the BMCs' user `bmc.USER`, `community` the switch's; both are made up for
+    each lab. Raises LunaError for a driver that isn't installed.
     """
 
     def __init__(self, lab: Lab, driver: str = DRIVERS[0]) -> None:
+        if driver == "redfish" and not redfish.is_installed():
+            raise LunaError(
+                "luna-lab has no Redfish services without its extra 'redfish' (sushy-tools): install it from luna's "
+                "repository with pip install './plugins/lab[redfish]', or leave --bmc out for IPMI."
+            )
         self.lab = lab
         self.driver = driver
         self.password = secrets.token_urlsafe(10)
@@ -83,15 +89,18 @@ class Rack:
         lines = [f"address add {address} dev lo" for address in (*nodes, SWITCH)]
         run(namespace.command("ip", "-batch", "-"), stdin="\n".join([*lines, *switch.UPLINK_LINKS]))
         directory = self.lab.directory
-        services = redfish.write(self._redfish, nodes, self.password, self._room.path)
-        commands = {"redfish": services, **switch.commands(directory, SWITCH, self.community)}
+        commands = dict(switch.commands(directory, SWITCH, self.community))
+        ports = [bmc.PORT]
+        if redfish.is_installed():
+            commands["redfish"] = redfish.write(self._redfish, nodes, self.password, self._room.path)
+            ports.append(redfish.PORT)
         for address, plan in plans.items():
             name, chassis = f"{plan.name}.bmc", self._room.command(plan.name)
             commands[name] = bmc.write(directory / name, address, self.password, chassis, plan.bmc_port)
         for name, command in commands.items():
             self._processes[name] = self.lab.spawn(name, *command)
-        ports = [f"{address}:{port}" for address in nodes for port in (bmc.PORT, redfish.PORT)]
-        self._wait_for([*ports, f"{SWITCH}:{switch.PORT}"])
+        sockets = [f"{address}:{port}" for address in nodes for port in ports]
+        self._wait_for([*sockets, f"{SWITCH}:{switch.PORT}"])
         (directory / state.BMC_DRIVER).write_text(self.driver)
 
     def _wait_for(self, sockets: Sequence[str]) -> None:

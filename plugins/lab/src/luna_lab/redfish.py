@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import IPv4Address
 from pathlib import Path
-
-import bcrypt
 
 from luna_core.run import run
 from luna_lab.bmc import USER, write_private
@@ -15,11 +14,18 @@ CERTIFICATE, KEY, USERS = "certificate.pem", "key.pem", "users"
 _SCRIPT = Path(__file__).parent / "scripts" / "redfish_bmcs.py"
 
 
+def is_installed() -> bool:
+    """Whether the emulator is, which comes with the extra `redfish` of luna-lab."""
+    return find_spec("sushy_tools") is not None
+
+
 def write(directory: Path, nodes: Mapping[IPv4Address, str], password: str, chassis: Path) -> list[str | Path]:
     """Write users, key and certificate into a new directory, and return the command that runs the services.
 
     `nodes` are the machines by their BMCs' addresses; `chassis` is the socket that switches them.
     """
+    import bcrypt
+
     directory.mkdir(mode=0o711)
     # The password is a random one, and every request has its hash reckoned: the cheapest will do.
     digest = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
