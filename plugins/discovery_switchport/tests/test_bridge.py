@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import luna_core.testing
 from luna_core.run import run
 from luna_core.testing.switch import Switch
 from luna_discovery_switchport.known import Known
@@ -29,7 +30,7 @@ agentAddress udp:127.0.0.1:{PORT},udp:127.0.0.2:{PORT},udp:127.0.0.3:{PORT}
 rocommunity right
 createUser simu SHA-256 auctoritas AES privatus1
 rouser simu priv
-pass_persist .1.3.6.1.2.1.17 {sys.executable} {Path(__file__).with_name("bridge_mib.py")}
+pass_persist .1.3.6.1.2.1.17 {sys.executable} {Path(luna_core.testing.__file__).with_name("bridge_mib.py")} switch
 """
 NEW_MACHINE = "52:54:00:00:00:77"
 WITHIN_S = 60.0

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import luna_core.testing
 from luna_lab.bmc import write_private
 from luna_lab.namespace import BRIDGE
 
@@ -35,7 +36,7 @@ def commands(directory: Path, address: IPv4Address, community: str) -> Mapping[s
     """Write the agent's configuration into `directory`, and return the commands that run the switch, by name."""
     configuration, kept = directory / "switch.conf", directory / "switch"
     kept.mkdir(mode=0o700)
-    python, script = " ".join(_PYTHON), _SCRIPTS / "bridge_mib.py"
+    python, script = " ".join(_PYTHON), Path(luna_core.testing.__file__).with_name("bridge_mib.py")
     text = _AGENT.format(address=address, port=PORT, community=community, python=python, script=script, bridge=BRIDGE)
     write_private(configuration, text)
     environment = ("env", f"SNMP_PERSISTENT_DIR={kept}", "MIBS=")
