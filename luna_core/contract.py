@@ -59,16 +59,24 @@ def _faults(module: ModuleType, marked: Mapping[str, Mapping[str, object]]) -> I
 def _check_fields(record: object) -> None:
     if not is_dataclass(record) or isinstance(record, type):
         return
-    for name, accepted in _hints(type(record)).items():
+    for name, accepted, plain in _fields(type(record)):
         value = getattr(record, name)
-        if not _fits(value, accepted):
+        if type(value) not in plain and not _fits(value, accepted):
             words = accepted.__name__ if get_origin(accepted) is None and isinstance(accepted, type) else accepted
             raise TypeError(f"{type(record).__name__}.{name} is {value!r}; accepted is {words}")
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: type) -> tuple[tuple[str, Any, frozenset[type]], ...]:
+    """Name, annotation and plain types of each field: a burst of boots has thousands of answers checked."""
+    return tuple((name, accepted, _plain_types(accepted)) for name, accepted in get_type_hints(kind).items())
+
+
+def _plain_types(accepted: Any) -> frozenset[type]:
+    """Types of which every value fits, so that it needs no closer look."""
+    if get_origin(accepted) in (Union, UnionType):
+        return frozenset().union(*(_plain_types(one) for one in get_args(accepted)))
+    return frozenset([accepted]) if get_origin(accepted) is None and isinstance(accepted, type) else frozenset()
 
 
 def _fits(value: object, accepted: Any) -> bool:

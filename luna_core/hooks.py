@@ -4,8 +4,7 @@ Each plugin is called by itself, so that one that raises or answers nonsense cos
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +49,7 @@ class Hooks:
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self._failures: dict[tuple[str, str], Failure] = {}
+        self._known: dict[str, list[pluggy.HookImpl]] = {}
 
     @property
     def failures(self) -> list[Failure]:
@@ -171,42 +171,49 @@ class Hooks:
         return manager
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
-        found: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
-        return sorted(found, key=lambda one: one.plugin_name)
+        # None is registered once all plugins are, and to sort them took longer than many a plugin takes to answer.
+        if hook not in self._known:
+            found: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
+            self._known[hook] = sorted(found, key=lambda one: one.plugin_name)
+        return self._known[hook]
 
     def _gather(
         self, hook: str, *accepted: type[T], stop: bool = False, unique: str = "", **facts: object
     ) -> list[Answer[T]]:
         answers: list[Answer[T]] = []
         for one in self._implementations(hook):
-            with self._isolated(one.plugin_name, hook, stop=stop):
+            self._failures.pop((one.plugin_name, hook), None)
+            try:
                 values = checked(_call(one, facts), accepted)
                 if unique:
                     _refuse_shared(unique, values, answers)
+            except (Exception, SystemExit) as error:
+                self._failed(one.plugin_name, hook, error, stop=stop)
+            else:
                 answers += [Answer(plugin=one.plugin_name, value=value) for value in values]
         return sorted(answers, key=lambda answer: getattr(answer.value, "rank", 0))
 
     def _tell(self, hook: str, *, stop: bool = False, **facts: object) -> list[str]:
         succeeded = []
         for one in self._implementations(hook):
-            with self._isolated(one.plugin_name, hook, stop=stop):
+            self._failures.pop((one.plugin_name, hook), None)
+            try:
                 _call(one, facts)
+            except (Exception, SystemExit) as error:
+                self._failed(one.plugin_name, hook, error, stop=stop)
+            else:
                 succeeded.append(one.plugin_name)
         return succeeded
 
-    @contextmanager
-    def _isolated(self, plugin: str, hook: str, *, stop: bool) -> Iterator[None]:
-        self._failures.pop((plugin, hook), None)
-        try:
-            yield
-        except (Exception, SystemExit) as error:
-            if self.plugins.settings.debug:
-                raise
-            reason = explain(error)
-            if stop:
-                raise PluginError(plugin, hook, reason) from error
-            log.warning("plugin %s failed in %s: %s", plugin, hook, reason, exc_info=True)
-            self._failures[plugin, hook] = Failure(plugin=plugin, hook=hook, reason=reason)
+    def _failed(self, plugin: str, hook: str, error: BaseException, *, stop: bool) -> None:
+        """Called while the error is handled: keep and log it, or stop what asked."""
+        if self.plugins.settings.debug:
+            raise error
+        reason = explain(error)
+        if stop:
+            raise PluginError(plugin, hook, reason) from error
+        log.warning("plugin %s failed in %s: %s", plugin, hook, reason, exc_info=True)
+        self._failures[plugin, hook] = Failure(plugin=plugin, hook=hook, reason=reason)
 
 
 def _call(implementation: pluggy.HookImpl, facts: Mapping[str, object]) -> object:

@@ -1,13 +1,14 @@
 """Which node a machine is: what plugins know of it, weighed. An identity is never taken silently."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
+from luna_core.boot.facts import BootFacts, boot_facts
 from luna_core.boot.free import next_free
 from luna_core.boot.notices import notices
 from luna_core.boot.sessions import Refused
+from luna_core.boot.view import View, Views
 from luna_core.boot.waiting import rivals
 from luna_core.boot.weigh import Found, Waits, Weighed, adoption, is_good, says, weigh
 from luna_core.interfaces import NodeNames
@@ -21,17 +22,18 @@ from luna_core.operations.resolve import Resolver
 from luna_core.operations.work import Work
 from luna_core.types import IPAddress, Machine, Sighting
 
-if TYPE_CHECKING:
-    from luna_core.hooks import Hooks
-
 BOOT_INTERFACE = "BOOTIF"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The node, with the answer that just made it the machine's if it wasn't before; else why the machine waits."""
+    """The node, with the answer that just made it the machine's if it wasn't before; else why the machine waits.
+
+    `facts` are what the node boots, as it was when it was recognised; None for one that was changed by that.
+    """
 
     node: Node | None = None
+    facts: BootFacts | None = None
     named_by: Found | None = None
     notices: tuple[Notice, ...] = ()
     waits: Waits | None = None
@@ -72,39 +74,40 @@ def normal_macs(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(macs)
 
 
-def recognise(luna: Luna, hooks: "Hooks", machine: Machine, neighbour: str | None) -> Verdict:
+def recognise(luna: Luna, views: Views, machine: Machine, neighbour: str | None) -> Verdict:
     """Which node a machine is; a card that gets its name by this is written into the store.
 
     `neighbour` is the MAC that the request came from, if the controller can see it. Raises Refused for a machine that
-    can't be the node that it says it is.
+    can't be the node that it says it is, and what `boot_facts` raises.
     """
     answers: list[Found] = []
     try:
         if not machine.macs:
             raise Waits("It sent no valid MAC.")
-        weighed, verdict = luna.read(lambda work: _settled(work, hooks, machine, neighbour, answers))
+        asking, weighed, verdict = views.read(
+            lambda work, view: _settled(work, view, luna, replace(machine, settings=view.settings), neighbour, answers)
+        )
         if verdict.named_by:
             what = f"discovery: {says(weighed.best)} of {machine.macs[0]}"
-            verdict = luna.change(lambda work: settle(work, machine, weighed, neighbour), what)
+            verdict = luna.change(lambda work: settle(work, asking, weighed, neighbour), what)
         return verdict
     except HasAnother as taken:
-        return Verdict(waits=_why_taken(luna, hooks, machine, taken), answers=answers)
+        return Verdict(waits=_why_taken(luna, taken), answers=answers)
     except Waits as waits:
         return Verdict(waits=waits, answers=answers)
 
 
-def ask(luna: Luna, hooks: "Hooks", machine: Machine) -> list[Found]:
-    """What every plugin knows of a machine."""
-    return luna.read(lambda work: hooks.luna_discover(machine.macs, machine, StoredNames(work)))
-
-
 def _settled(
-    work: Work, hooks: "Hooks", machine: Machine, neighbour: str | None, answers: list[Found]
-) -> tuple[Weighed, Verdict]:
+    work: Work, view: View, luna: Luna, machine: Machine, neighbour: str | None, answers: list[Found]
+) -> tuple[Machine, Weighed, Verdict]:
     """In one transaction, for a rack of nodes asks at once; `answers` gets what plugins know."""
-    answers += hooks.luna_discover(machine.macs, machine, StoredNames(work))
+    answers[:] = luna.hooks.luna_discover(machine.macs, machine, StoredNames(work))
     weighed = weigh(machine, answers)
-    return weighed, settle(work, machine, weighed, neighbour)
+    verdict = settle(work, machine, weighed, neighbour)
+    if verdict.node and not verdict.named_by:
+        facts = boot_facts(work, view.settings, verdict.node, luna.settings.images_directory, view=view)
+        verdict = replace(verdict, facts=facts)
+    return machine, weighed, verdict
 
 
 def tell_identified(luna: Luna, node: Node, place: str) -> None:
@@ -124,6 +127,7 @@ class HasAnother(Waits):
         )
         self.node = node
         self.found = found
+        self.machine = machine
 
 
 def settle(work: Work, machine: Machine, weighed: Weighed, neighbour: str | None) -> Verdict:
@@ -197,11 +201,11 @@ def _boot_mac(node: Node) -> str | None:
     return interface.mac if interface else None
 
 
-def _why_taken(luna: Luna, hooks: "Hooks", machine: Machine, taken: HasAnother) -> Waits:
+def _why_taken(luna: Luna, taken: HasAnother) -> Waits:
     """Whether the node's own machine is in the same place still: then there are two, and neither was replaced."""
+    machine, place = taken.machine, taken.found.value.place
     own = Machine(macs=tuple(set(taken.node.macs()) - set(machine.macs)), settings=machine.settings)
-    place = taken.found.value.place
-    for one in ask(luna, hooks, own):
+    for one in luna.read(lambda work: luna.hooks.luna_discover(own.macs, own, StoredNames(work))):
         if is_good(one, machine.settings) and one.value.place == place:
             reason = f"{says(taken.found)}, but {taken.node.name} itself, {one.value.mac}, is there too."
             return Waits(f"{reason} Two machines are in one place.", adoption(machine))

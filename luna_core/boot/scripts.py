@@ -109,6 +109,12 @@ def boot_script(
     )
 
 
+def refuse_unbootable(url: str, facts: BootFacts, offers: Offers) -> None:
+    """Raise what `boot_script` would: a node that can't boot opens no session, and takes nobody's turn."""
+    kernel_arguments(url, facts, offers, "")
+    files_url(offers)
+
+
 def wait_script(url: str, wait: Wait, name: str = "") -> str:
     """What iPXE gets for a known node whose turn to load has not come; its `name` is told once."""
     return _render("wait.ipxe.j2", url=url, name=name, before=wait.before, pause_s=wait.pause_s, ticket=wait.ticket)

@@ -41,27 +41,25 @@ class BootService:
         self.commits = GroupCommit(luna)
         # Loaded before there are threads that could load them twice.
         self.hooks = luna.hooks
-        self._discovery = Discovery(luna, self.hooks, self.commits, neighbour)
+        self._views = Views(luna)
+        self._discovery = Discovery(luna, self._views, self.commits, neighbour)
         self._waves = Waves()
         self._relays = Relays()
-        self._views = Views(luna)
         self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
 
     def discover(self, machine: types.Machine, url: str) -> str:
         """The iPXE script for a machine: its boot if it is a node, else the menu."""
-        values = self._settings()
-        verdict = self._discovery.recognise(machine, values)
+        verdict = self._discovery.recognise(machine)
         if verdict.node is None:
-            return self._discovery.menu(machine, verdict, url, values)
+            return self._discovery.menu(machine, verdict, url, self._settings())
         return self._boot(verdict.node, verdict, machine, url)
 
     def choose(self, machine: types.Machine, url: str) -> str:
         """Give a machine the name that was chosen at its console, and boot it; raises BadInput if it can't have it."""
-        values = self._settings()
-        if not values["boot.menu_naming"]:
+        if not self._settings()["boot.menu_naming"]:
             raise BadInput("Naming a machine at its console is switched off (setting boot.menu_naming).")
-        verdict = self._discovery.recognise(machine, values)
+        verdict = self._discovery.recognise(machine)
         if verdict.node is None:
             raise BadInput(str(verdict.waits))
         return self._boot(verdict.node, verdict, machine, url)
@@ -73,8 +71,12 @@ class BootService:
 
     def install_script(self, node: str, token: str, address: str, url: str) -> str:
         """The install script of a live session's node; raises Refused."""
-        session = self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
-        facts = self._facts(session.node, session.manifest_sha256)
+
+        def operation(work: Work, view: View) -> tuple[BootSession, BootFacts]:
+            session = sessions.authenticate(work, token, node, address)
+            return session, self._facts(work, view, session.node, session.manifest_sha256)
+
+        session, facts = self._views.read(operation)
         offers = ask_plugins(self.hooks, facts)
         script = scripts.install_script(url, facts, offers, *own_system(facts, self.luna.settings))
         event = BootEvent(time=sessions.now(), phase="script", status="done")
@@ -107,9 +109,11 @@ class BootService:
 
         It says which `version` it serves at `port` now, if any, and is to ask again after the `pause_s` of the answer.
         """
-        session = self.luna.read(lambda work: sessions.authenticate(work, token, None, address))
+        session, relays = self._views.read(
+            lambda work, view: (sessions.authenticate(work, token, None, address), view.settings["boot.relays"])
+        )
         wanted = session.manifest_sha256
-        if not self._settings()["boot.relays"]:
+        if not relays:
             return {"pause_s": IDLE_S}
         if port and version == wanted:
             own = relay_url(address, port, version)
@@ -119,7 +123,8 @@ class BootService:
         load = self._waves.copy(session.node, wanted, list(self._relays.of(wanted)))
         if load is None:
             return {"pause_s": ASK_S if self._waves.waiting(wanted) else IDLE_S}
-        controller = files_url(ask_plugins(self.hooks, self._facts(session.node)))
+        facts = self._views.read(lambda work, view: self._facts(work, view, session.node))
+        controller = files_url(ask_plugins(self.hooks, facts))
         return {"pause_s": 0, "version": wanted, "sources": [*filter(None, [load.source]), controller]}
 
     def private_files(self, token: str, address: str) -> Path:
@@ -171,12 +176,12 @@ class BootService:
         self.commits.run(keep)
 
     def _boot(self, node: Node, verdict: Verdict, machine: types.Machine, url: str) -> str:
-        facts = self._facts(node.id)
+        facts = verdict.facts or self._views.read(lambda work, view: self._facts(work, view, node.id))
         if verdict.named_by:
             self.hooks.luna_node_identified(facts.node, verdict.named_by.value)
         offers = ask_plugins(self.hooks, facts)
         local = scripts.boots_locally(facts)
-        scripts.boot_script(url, facts, offers, "")  # what can't be rendered must not open a session
+        scripts.refuse_unbootable(url, facts, offers)
         address = self._boot_address(facts, machine)
         self._relays.withdraw(node.id)
         turn = self._turn(facts)
@@ -228,12 +233,9 @@ class BootService:
         own = [str(one.address.ip) for one in interface.addresses if one.address.version == family] if interface else []
         return own[0] if own and facts.profile["boot_address"] != "dhcp" else machine.address
 
-    def _facts(self, node_id: str, booted: str = "") -> BootFacts:
-        def operation(work: Work, view: View) -> BootFacts:
-            node = work.by_id(Node, node_id)
-            return boot_facts(work, view.settings, node, self.versions, view=view, booted=booted)
-
-        return self._views.read(operation)
+    def _facts(self, work: Work, view: View, node_id: str, booted: str = "") -> BootFacts:
+        node = work.by_id(Node, node_id)
+        return boot_facts(work, view.settings, node, self.versions, view=view, booted=booted)
 
     def _settings(self) -> Mapping[str, SettingValue]:
         return self._views.settings()
@@ -243,10 +245,14 @@ class BootService:
         known = self._askers.get((key, address))
         if known and known[1] > time.monotonic():
             return known[0]
-        session = self.luna.read(lambda work: sessions.of_tracker_key(work, key, address))
-        if session is None:
+
+        def operation(work: Work, view: View) -> types.Node | None:
+            session = sessions.of_tracker_key(work, key, address)
+            return view.resolver(work).node(work.by_id(Node, session.node)) if session else None
+
+        node = self._views.read(operation)
+        if node is None:
             return None
-        node = self._views.read(lambda work, view: view.resolver(work).node(work.by_id(Node, session.node)))
         if len(self._askers) > MOST_ASKERS:
             self._askers.clear()
         self._askers[key, address] = (node, time.monotonic() + ASKER_S)

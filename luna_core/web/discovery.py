@@ -2,22 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from luna_core.boot import scripts, sessions, waiting
 from luna_core.boot.free import free_nodes, may_grow
 from luna_core.boot.identify import Verdict, recognise
+from luna_core.boot.view import Views
 from luna_core.interfaces import Transaction
 from luna_core.model import Group
 from luna_core.operations import Luna
 from luna_core.operations.history import last_number
 from luna_core.types import Machine, SettingValue
 from luna_core.web.commit import GroupCommit
-
-if TYPE_CHECKING:
-    from luna_core.hooks import Hooks
 
 log = logging.getLogger("luna.web")
 SHOWN_FREE = 40
@@ -27,20 +23,17 @@ Offer = tuple[int, list[tuple[str, str]], list[str]]
 class Discovery:
     """Safe to use from many threads. What it holds is only what the store says until its next change."""
 
-    def __init__(
-        self, luna: Luna, hooks: "Hooks", commits: GroupCommit, neighbour: Callable[[str], str | None]
-    ) -> None:
+    def __init__(self, luna: Luna, views: Views, commits: GroupCommit, neighbour: Callable[[str], str | None]) -> None:
         self._luna = luna
-        self._hooks = hooks
+        self._views = views
         self._commits = commits
         self._neighbour = neighbour
         self._offer: Offer = (-1, [], [])
 
-    def recognise(self, machine: Machine, settings: Mapping[str, SettingValue]) -> Verdict:
-        """Which node the machine is; one that has to wait is remembered. Raises Refused."""
+    def recognise(self, machine: Machine) -> Verdict:
+        """Which node the machine is; one that has to wait is remembered. Raises Refused, BadInput."""
         neighbour = self._neighbour(machine.address)
-        machine = replace(machine, settings=settings)
-        verdict = recognise(self._luna, self._hooks, machine, neighbour)
+        verdict = recognise(self._luna, self._views, machine, neighbour)
         for notice in verdict.notices:
             log.warning("%s", notice.text)
         waits = verdict.waits

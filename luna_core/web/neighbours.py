@@ -1,7 +1,9 @@
 """The kernel's neighbour table: which MAC an address of the provisioning network has."""
 
 import socket
+import time
 from collections.abc import Iterator
+from functools import lru_cache
 from struct import Struct
 
 _HEADER = Struct("=IHHIIBxxxiHBB")  # nlmsghdr of netlink(7), then ndmsg of rtnetlink(7)
@@ -22,8 +24,14 @@ def neighbour_mac(address: str) -> str | None:
     packed = socket.inet_pton(family, address)
     wanted = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _ADDRESS) + packed
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asking:
-        macs = {mac for device, _ in socket.if_nameindex() if (mac := _mac(asking, family, device, wanted))}
+        macs = {mac for device in _devices(int(time.monotonic())) if (mac := _mac(asking, family, device, wanted))}
     return macs.pop().hex(":") if len(macs) == 1 else None
+
+
+@lru_cache(maxsize=1)
+def _devices(_second: int) -> list[int]:
+    """All interfaces, listed once a second: that takes as long as to ask for four neighbours."""
+    return [device for device, _ in socket.if_nameindex()]
 
 
 def _mac(asking: socket.socket, family: int, device: int, wanted: bytes) -> bytes | None:
