@@ -25,7 +25,8 @@ class Lab:
 
     `name` is by default this process's number; `disks_mb` are the sizes of the disks in each machine; `link_mbit` holds
     what each node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with
-    `in_band` the nodes' systems see their BMCs; `listener` is called with each event, from any thread.
+    `in_band` the nodes' systems see their BMCs, with `tpm` each has a TPM; `listener` is called with each event, from
+    any thread.
     Machines with `uefi_http` have a UEFI that boots by HTTP alone. With `ipv6_only` there is no IPv4 in the boot
     network, and the machines have UEFI: the BIOS's own network boot knows no IPv6.
     """
@@ -43,6 +44,7 @@ class Lab:
         link_mbit: int | None = None,
         uplink_mbit: int | None = None,
         in_band: bool = False,
+        tpm: bool = False,
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         if not 1 <= nodes <= _MOST_NODES:
@@ -63,6 +65,7 @@ class Lab:
                 uefi_http=uefi_http,
                 disks_mb=disks_mb,
                 bmc_port=_BMC_PORTS + number if in_band else None,
+                tpm=tpm,
             )
             for number in range(1, nodes + 1)
         ]

@@ -15,12 +15,20 @@ from luna_core.errors import LunaError
 from luna_core.types import IPInterface
 from luna_lab.events import ENDED, Events
 from luna_lab.namespace import Namespace
+from luna_lab.tpm import Tpm
 
 # Debian's and Fedora's places.
 _FIRMWARE = (
     ("/usr/share/OVMF", "OVMF_CODE.fd", "OVMF_VARS.fd"),
     ("/usr/share/edk2/ovmf", "OVMF_CODE.fd", "OVMF_VARS.fd"),
 )
+# With Microsoft's keys, of which one has signed shim.
+_SECURE_FIRMWARE = (
+    ("/usr/share/OVMF", "OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd"),
+    ("/usr/share/edk2/ovmf", "OVMF_CODE.secboot.fd", "OVMF_VARS.secboot.fd"),
+)
+# The firmware's variables are written by itself alone (OvmfPkg/README).
+_SECURE = ("-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on")
 BOOT_NETWORK, BOOT_DISK = "network", "disk"
 # Behind the network card in the firmware's order, so that luna says when it is the disks' turn.
 _DISKS_PLACE = 2
@@ -34,7 +42,7 @@ class MachinePlan:
 
     `disks_mb` are the sizes of its disks, whose serial numbers are disk1, disk2…. `bmc_port` is where, on the loopback
     interface, its BMC waits to be seen by its system; None if that sees no BMC. With `uefi_http` its UEFI boots by HTTP
-    alone, else by TFTP, over the address family of its address.
+    alone, else by TFTP, over the address family of its address. With `tpm` it has a TPM 2.0.
     """
 
     number: int
@@ -47,12 +55,14 @@ class MachinePlan:
     disks_mb: Sequence[int] = ()
     cpu: str = "qemu64"
     bmc_port: int | None = None
+    tpm: bool = False
 
 
 class Machine:
     """A virtual machine of a lab. Its serial console is a source of events, under its name, and a file.
 
-    `boot_once` is what its next start tries first, BOOT_NETWORK (as always) or BOOT_DISK.
+    `boot_once` is what its next start tries first, BOOT_NETWORK (as always) or BOOT_DISK. With `secure_boot` its UEFI
+    starts what is signed, and nothing else: no iPXE, so nothing from the network.
     """
 
     def __init__(self, plan: MachinePlan, namespace: Namespace, directory: Path, events: Events) -> None:
@@ -66,7 +76,9 @@ class Machine:
         self._reader = threading.Thread()
         self._control = directory / f"{plan.name}.qmp"
         self._disks = {number: directory / f"{plan.name}.disk{number}" for number in range(1, len(plan.disks_mb) + 1)}
+        self._tpm = Tpm(namespace, directory / f"{plan.name}.tpm") if plan.tpm else None
         self.boot_once: str | None = None
+        self.secure_boot = False
 
     @property
     def running(self) -> bool:
@@ -77,12 +89,13 @@ class Machine:
         """Power it on; `extra` are further arguments for QEMU. It ends with the thread that called this."""
         if self.running:
             return
-        firmware = _firmware(self.plan, self._directory / f"{self.name}.nvram") if self.plan.uefi else []
+        firmware = _firmware(self.plan, self._directory / self.name, secure=self.secure_boot) if self.plan.uefi else []
         disk_first, self.boot_once = self.boot_once == BOOT_DISK, None
         control = ["-qmp", f"unix:{self._control},server=on,wait=off"]
         drives = [word for number in self._disks for word in self._drive(number)]
         network_place = _DISKS_PLACE + len(self.plan.disks_mb) if disk_first else _DISKS_PLACE - 1
-        command = [*_command(self.plan, network_place), *firmware, *drives, *_bmc(self.plan), *control, *extra]
+        chips = [*_bmc(self.plan), *(self._tpm.start() if self._tpm else [])]
+        command = [*_command(self.plan, network_place), *firmware, *drives, *chips, *control, *extra]
         self._process = self._namespace.spawn(*command, stdout=subprocess.PIPE)
         self.say("the machine starts")
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
@@ -94,6 +107,8 @@ class Machine:
             self._process.kill()
             self._process.wait()
             self._reader.join()
+        if self._tpm:
+            self._tpm.stop()
 
     def reset(self) -> None:
         """Start it anew if it runs, as the reset button does."""
@@ -174,9 +189,10 @@ def _bmc(plan: MachinePlan) -> list[str]:
     ]
 
 
-def _firmware(plan: MachinePlan, nvram: Path) -> list[str]:
-    for directory, code, variables in _FIRMWARE:
+def _firmware(plan: MachinePlan, prefix: Path, *, secure: bool) -> list[str]:
+    for directory, code, variables in _SECURE_FIRMWARE if secure else _FIRMWARE:
         if Path(directory, code).exists():
+            nvram = Path(f"{prefix}.{variables}")
             # Boot entries that a system made are there at the next start.
             if not nvram.exists():
                 shutil.copyfile(Path(directory, variables), nvram)
@@ -185,6 +201,7 @@ def _firmware(plan: MachinePlan, nvram: Path) -> list[str]:
             families = (4, 6) if plan.uefi_http else (4,) if plan.address.version == 6 else ()
             off = (f"name=opt/org.tianocore/IPv{family}PXESupport,string=n" for family in families)
             return [
+                *(_SECURE if secure else ()),
                 *(word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")),
                 *(word for one in off for word in ("-fw_cfg", one)),
             ]

@@ -18,7 +18,11 @@ PACKAGES = (
     *("fdisk", "grub2-common", "grub-pc-bin"),
 )
 # For nodes whose disks have a layout. They are put on top of the others.
-DISK_PACKAGES = ("mdadm", "lvm2", "dosfstools", "efibootmgr", "grub-efi-amd64-bin")
+DISK_PACKAGES = (
+    *("mdadm", "lvm2", "dosfstools", "efibootmgr", "grub-efi-amd64-bin"),
+    # By tpm2-tools dracut knows that it is to take along what a TPM needs.
+    *("cryptsetup-bin", "tpm2-tools"),
+)
 # For nodes that see their BMCs: Debian's kernel for virtual machines has no IPMI, its other kernel is twice the size.
 IN_BAND_PACKAGES = (*(name.replace("-cloud", "") for name in PACKAGES), "ipmitool")
 
