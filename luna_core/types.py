@@ -68,6 +68,7 @@ class Interface:
     parent: str | None = None
     members: tuple[str, ...] = ()
     bond_mode: str | None = None
+    infiniband_mode: Literal["datagram", "connected"] | None = None
     options: str = ""
 
 

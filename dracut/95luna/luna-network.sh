@@ -84,13 +84,14 @@ luna_probe_mtu() {
 # not keep a cluster from booting.
 luna_seek_conflict() {
     for luna_address in $(getargs luna.ip=); do
-        case $luna_address in dhcp | *:*) continue ;; esac
+        [ "$luna_address" != dhcp ] || continue
         # shellcheck disable=SC2016 # this is for the other shell
         LUNA_AGENT=1 sh -c '. "$LUNA_LIB"
-            luna-python -m luna_core.node.conflict "$1" "$2" > /run/luna/conflict && exit
-            [ -s /run/luna/conflict ] || exit
-            luna_log "$(cat /run/luna/conflict)"
-            luna_report network "done" "" /run/luna/conflict' sh "$LUNA_INTERFACE" "$luna_address" &
+            luna-python -m luna_core.node.conflict "$1" "$2" > "$3" && exit
+            [ -s "$3" ] || exit
+            luna_log "$(cat "$3")"
+            luna_report network "done" "" "$3"' \
+            sh "$LUNA_INTERFACE" "$luna_address" "/run/luna/conflict-${luna_address%/*}" &
     done
 }
 

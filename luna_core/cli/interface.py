@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from luna_core.operations import Luna, Work
     from luna_core.types import IPAddress
 
-COLUMNS = ("interface", "type", "mac", "networks", "addresses", "dhcp", "mtu", "vlan", "parent", "members", "bond_mode")
+COLUMNS = (
+    *("interface", "type", "mac", "networks", "addresses", "dhcp", "mtu", "vlan", "parent", "members"),
+    *("bond_mode", "infiniband_mode"),
+)
 NODE_OPTIONS = (
     click.option(
         "--address",

@@ -15,6 +15,7 @@ from luna_core.distro.links import (
     searched,
     system_name,
 )
+from luna_core.distro.routes import own_tables
 from luna_core.types import Interface, Node, NodeFile
 
 DIRECTORY = "/etc/NetworkManager"
@@ -65,7 +66,7 @@ def _connection(node: Node, link: Link) -> Iterator[str]:
 def _composition(link: Link) -> Iterator[str]:
     interface = link.interface
     if interface.type == "infiniband":
-        yield "transport-mode=datagram"
+        yield f"transport-mode={interface.infiniband_mode or 'datagram'}"
     if interface.type == "bond":
         yield from ("", "[bond]", f"mode={interface.bond_mode or 'active-backup'}", "miimon=100")
     if interface.type == "bridge":
@@ -84,18 +85,29 @@ def _family(node: Node, link: Link, version: int) -> Iterator[str]:
         # Whatever a router advertises, the addresses are luna's: manual takes none of it.
         yield "method=manual"
         yield from (f"address{number}={one.address}" for number, one in enumerate(own, start=1))
-        everywhere = "0.0.0.0/0" if version == 4 else "::/0"
-        yield from (
-            f"route{number}={everywhere},{one.gateway},{metric}"
-            for number, (one, metric) in enumerate(default_routes(link), start=1)
-            if one in own
-        )
     else:
         # No names here: NetworkManager takes no servers of a family that has no addresses.
         yield "method=disabled" if version == 4 else "method=link-local"
         return
     yield f"route-metric={link.metric}"
+    yield from _routes(node, link, version)
     yield from _names(node, interface, version, link.metric)
+
+
+def _routes(node: Node, link: Link, version: int) -> Iterator[str]:
+    everywhere = "0.0.0.0/0" if version == 4 else "::/0"
+    given = [] if link.interface.dhcp else default_routes(link)
+    routes = [(f"{everywhere},{one.gateway},{metric}", "") for one, metric in given if one.address.version == version]
+    tables = [(one, table) for one, table in own_tables(node, link) if one.address.version == version]
+    for one, table in tables:
+        options = f"table={table}"
+        routes += [(str(one.address.network), options), (f"{everywhere},{one.gateway}", f"{options},onlink=true")]
+    for number, (route, options) in enumerate(routes, start=1):
+        yield f"route{number}={route}"
+        if options:
+            yield f"route{number}_options={options}"
+    for number, (one, table) in enumerate(tables, start=1):
+        yield f"routing-rule{number}=priority {table} from {one.address.ip} table {table}"
 
 
 def _names(node: Node, interface: Interface, version: int, metric: int) -> Iterator[str]:

@@ -58,6 +58,9 @@ class InterfaceSpec(Part):
     parent: InterfaceName | None = Field(None, description="Interface that carries the VLAN (type vlan).")
     members: tuple[InterfaceName, ...] | None = Field(None, description="Interfaces in the bond or bridge.")
     bond_mode: BondMode | None = Field(None, description="Linux bonding mode (type bond).")
+    infiniband_mode: Literal["datagram", "connected"] | None = Field(
+        None, description="How IP goes over InfiniBand; connected takes an MTU of up to 65520 (type infiniband)."
+    )
     dns_suffix: DnsSuffix | None = Field(
         None, description="What is added to the node's name in DNS for this interface."
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from luna_core.errors import LunaError
-from luna_core.model import Node, OsImage, OtherDev, Switch
+from luna_core.model import Network, Node, OsImage, OtherDev, SettingValue, Switch
 from luna_core.model.boot import UnknownMachine
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
@@ -15,6 +15,7 @@ from luna_core.operations.session import Luna
 from luna_core.operations.work import Work
 from luna_core.plugins import explain
 from luna_core.services.neighbour_table import too_small
+from luna_core.services.scopes import NO_SERVER
 from luna_core.services.status import read_status
 from luna_core.services.user import AS_ROOT, complaints
 from luna_core.types import CheckResult, Cluster, IPAddress
@@ -34,8 +35,8 @@ class Finding:
 
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first."""
-    own = [*_store(luna), *_services(luna), *_user(luna), *_neighbours(luna), *_plugins(luna), *_machines(luna)]
-    return [*own, *_checks(luna)]
+    own = [*_store(luna), *_services(luna), *_user(luna), *_neighbours(luna), *_boot_networks(luna)]
+    return [*own, *_plugins(luna), *_machines(luna), *_checks(luna)]
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -83,6 +84,32 @@ def _addresses(work: Work) -> Iterator[IPAddress]:
         yield from (one.address for one in node.addresses)
     for device in (*work.all(Switch), *work.all(OtherDev)):
         yield from (one.address for one in device.addresses)
+
+
+def _boot_networks(luna: Luna) -> Iterator[Finding]:
+    for name in luna.read(lambda work: list(_without_range(work))):
+        yield Finding(
+            check="DHCPv6",
+            status="warning",
+            message=f"Nodes boot in network {name} by IPv6 alone, and it has no range for DHCP. Firmware and iPXE ask "
+            "under several names each, of which one gets the node's own address: the others find none.",
+            remedy=f"luna network change {name} --dhcp FIRST-LAST",
+        )
+
+
+def _without_range(work: Work) -> Iterator[str]:
+    """The networks in which no node can boot for want of a range, if luna is whom they ask."""
+    if any((one.name, one.value) == ("dhcp.server", NO_SERVER) for one in work.all(SettingValue)):
+        return
+    found: set[str] = set()
+    for node in work.all(Node):
+        boot = [one for one in node.addresses if one.interface == "BOOTIF"]
+        if all(one.address.version == 6 for one in boot):
+            found |= {one.network for one in boot}
+    for network in work.many(Network, sorted(found)):
+        subnet = network.subnet(6)
+        if subnet and not subnet.dhcp_range:
+            yield network.name
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ INTERFACE = (
     "parent",
     "members",
     "bond_mode",
+    "infiniband_mode",
     "dns_suffix",
     "options",
     "mac",

@@ -1,6 +1,6 @@
 """What must hold between objects, beyond what each says of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -11,6 +11,7 @@ from luna_core.model import (
     Device,
     Group,
     ImageVersion,
+    InterfaceSpec,
     Network,
     Node,
     OsImage,
@@ -24,6 +25,8 @@ from luna_core.operations.addresses import misfit_of
 from luna_core.operations.inherit import Lineages, the_cluster
 from luna_core.operations.work import Change, Work
 
+# The largest that an InfiniBand link carries, 4096, less the header of RFC 4391, which connected mode hides.
+_DATAGRAM_MTU = 4092
 _ABOUT_DISKS = ("disks", "root", "partscript", "local_boot", "local_boot_after_install")
 
 
@@ -61,6 +64,7 @@ def _affected(work: Work, changes: list[Change]) -> list[StoredObject]:
         waiting += (one for model in pinned for one in work.all(model) if one.image_version)
     if any(isinstance(one, Cluster) for one in subjects):
         waiting += work.all(Network)
+    waiting += (user for change in changes if _is_of_mtu(change) for user in work.users(change.subject))
     while waiting:
         one = waiting.pop()
         if one.id not in found:
@@ -70,6 +74,11 @@ def _affected(work: Work, changes: list[Change]) -> list[StoredObject]:
             if isinstance(one, Network):
                 waiting += (user for user in work.users(one) if isinstance(user, Device))
     return list(found.values())
+
+
+def _is_of_mtu(change: Change) -> bool:
+    before, after = change.before, change.after
+    return isinstance(before, Network) and isinstance(after, Network) and before.mtu != after.mtu
 
 
 def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
@@ -87,8 +96,10 @@ def _problems(work: Work, objects: list[StoredObject]) -> Iterator[str]:
             yield f"{one.kind} {one.name}: name: accepted is another, for this is the controller's in DNS."
         if isinstance(one, Group):
             yield from _interface_problems(one, set(lineages.of(one.id).group_interfaces))
+            yield from _infiniband_problems(work, one, lineages.of(one.id).group_interfaces)
         if isinstance(one, Node):
             yield from _interface_problems(one, set(lineages.of(one.group).interfaces(one)))
+            yield from _infiniband_problems(work, one, lineages.of(one.group).interfaces(one))
             yield from _port_problems(work, one)
             yield from _number_problems(one)
         if isinstance(one, Device):
@@ -155,6 +166,26 @@ def _interface_problems(owner: Group | Node, known: set[str]) -> Iterator[str]:
                 )
             if interface in others:
                 yield f"{kind} {name}: interfaces.{interface}.{field}: accepted is another interface than itself."
+
+
+def _infiniband_problems(work: Work, owner: Group | Node, specs: Mapping[str, InterfaceSpec]) -> Iterator[str]:
+    for interface, spec in specs.items():
+        where = f"{owner.kind} {owner.name}: interfaces.{interface}"
+        if spec.type != "infiniband":
+            if spec.infiniband_mode:
+                yield (
+                    f"{where}.infiniband_mode: {spec.infiniband_mode} was given; "
+                    "accepted is one only with type infiniband."
+                )
+            continue
+        networks = (work.by_id(Network, one) for one in spec.networks or ())
+        given = [("mtu", spec.mtu), *((f"mtu of network {one.name}", one.mtu) for one in networks)]
+        field, mtu = next(((field, mtu) for field, mtu in given if mtu), ("mtu", 0))
+        if mtu > _DATAGRAM_MTU and spec.infiniband_mode != "connected":
+            yield (
+                f"{where}.{field}: {mtu} was given; accepted is at most {_DATAGRAM_MTU}, and 65520 with "
+                "infiniband_mode connected, where the card has it."
+            )
 
 
 def _device_problems(work: Work, device: Device) -> Iterator[str]:

@@ -149,6 +149,7 @@ class Resolver:
             parent=spec.parent,
             members=spec.members or (),
             bond_mode=spec.bond_mode,
+            infiniband_mode=spec.infiniband_mode,
             options=spec.options or "",
         )
 

@@ -78,6 +78,11 @@ def _of_cards() -> dict[str, Sample]:
     storage = network("storage", servers=("10.8.0.53",))
     both_families = (address("10.9.0.7/16", "10.9.255.254", both), address("fd00:9::7/64", "fd00:9::ff", both))
     two_networks = (address("10.9.0.7/16", "10.9.255.254", service), address("10.8.0.7/16", "10.8.255.254", storage))
+    sixth = (address("fd00:141::1/64", "fd00:141::ff"), address("fd00:9::7/64", "fd00:9::ff", service))
+    ways_out = (
+        replace(_CARDS[1], addresses=(*two_networks, sixth[1])),
+        replace(_BOOT, addresses=(*_BOOT.addresses, sixth[0])),
+    )
     return {
         "an_address_and_a_card_without": Sample((_BOOT, _CARDS[4]), _PLAIN + "eth4 is up"),
         "two_families_though_a_router_advertises": Sample(
@@ -95,13 +100,22 @@ def _of_cards() -> dict[str, Sample]:
             router=True,
         ),
         "three_gateways": Sample(
-            (replace(_CARDS[1], addresses=two_networks), _BOOT),
+            ways_out,
             f"""
             {_PLAIN}
+            boot0 has fd00:141::1/64
             eth1 has 10.9.0.7/16
             eth1 has 10.8.0.7/16
+            eth1 has fd00:9::7/64
             default by 10.9.255.254 on eth1, metric 110
             default by 10.8.255.254 on eth1, metric 111
+            default by fd00:141::ff on boot0, metric 100
+            default by fd00:9::ff on eth1, metric 110
+            10.141.0.1 answers others by 10.141.255.254 on boot0
+            10.9.0.7 answers others by 10.9.255.254 on eth1
+            10.8.0.7 answers others by 10.8.255.254 on eth1
+            fd00:141::1 answers others by fd00:141::ff on boot0
+            fd00:9::7 answers others by fd00:9::ff on eth1
             asks 10.9.0.53
             asks 10.8.0.53
             searches service.test
@@ -171,6 +185,8 @@ def _of_networks() -> dict[str, Sample]:
             eth1.30 has MTU 9000
             eth1.30 has 10.30.0.1/16
             default by 10.30.255.254 on eth1.30, metric 120
+            10.141.0.1 answers others by 10.141.255.254 on boot0
+            10.30.0.1 answers others by 10.30.255.254 on eth1.30
             searches tagged.test
             """,
         ),
@@ -181,9 +197,19 @@ def _of_networks() -> dict[str, Sample]:
             eth1 has MTU 1400
             eth1 has 10.9.0.77/16
             default by 10.9.255.254 on eth1, metric 110
+            10.141.0.1 answers others by 10.141.255.254 on boot0
             """,
         ),
     }
+
+
+def infiniband_cards() -> list[Interface]:
+    """A card in each mode, with the largest MTU that the mode takes."""
+    fabric = Interface(name="ib0", type="infiniband", addresses=(address("10.50.0.1/16"),))
+    return [
+        replace(fabric, infiniband_mode="datagram", mtu=4092),
+        replace(fabric, infiniband_mode="connected", mtu=65520),
+    ]
 
 
 def with_options(options: str) -> Sample:

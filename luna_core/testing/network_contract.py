@@ -7,7 +7,7 @@ import pytest
 
 from luna_core.errors import BadInput
 from luna_core.interfaces import Distro
-from luna_core.testing.network_config import Sample, address, node_with, samples, with_options
+from luna_core.testing.network_config import Sample, infiniband_cards, node_with, samples, with_options
 from luna_core.testing.network_machine import Case, Reader, Seen, read
 from luna_core.types import Interface
 
@@ -70,10 +70,11 @@ class NetworkContract:
             self.driver_class().network_files(node_with(*with_options("mtu: 1400").interfaces), tree)
 
     def test_infiniband_is_written_though_no_card_is_here_to_prove_it(self, tree: Path) -> None:
-        """Its address, MTU and name are in one file."""
-        fabric = Interface(name="ib0", type="infiniband", addresses=(address("10.50.0.1/16"),), mtu=2044)
-        files = self.driver_class().network_files(node_with(fabric), tree)
-        assert [file for file in files if all(word in file.content for word in ("ib0", "10.50.0.1", "2044"))]
+        """Its address, MTU, name and mode are in one file."""
+        for fabric in infiniband_cards():
+            files = self.driver_class().network_files(node_with(fabric), tree)
+            words = ("ib0", "10.50.0.1", str(fabric.mtu), str(fabric.infiniband_mode))
+            assert [file for file in files if all(word in file.content for word in words)]
 
     def test_a_bmc_is_not_the_operating_system_s(self, tree: Path) -> None:
         """Nor is a VLAN written that nobody said the parent of."""

@@ -61,11 +61,19 @@ class Seen:
             for one in self._found["routes"]
             if one["dst"] == "default"
         }
+        facts |= set(self._answers())
         for line in self._found["resolver"].splitlines():
             word, *values = line.split()
             verb = {"nameserver": "asks", "search": "searches"}.get(word)
             facts |= {f"{verb} {value}" for value in values if verb}
         return sorted(facts)
+
+    def _answers(self) -> Iterator[str]:
+        """What is routed by its source, and what is then wrong: the network of an address is not behind its gateway."""
+        for rule in self._found["rules"]:
+            for source, to, way in self._found["ways"]:
+                if source == rule["src"] and (to == "others" or "gateway" in way):
+                    yield f"{source} answers {to} by {way.get('gateway')} on {way.get('dev')}"
 
 
 def _of_link(link: Any) -> Iterator[str]:

@@ -11,7 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_interface
 from pathlib import Path
+from typing import Any
 
 BASE, PACKAGES, JOB, ROOT = (Path("/mnt", name) for name in ("base", "packages", "job", "root"))
 MODULES = ("overlay", "bridge", "ipv6", "8021q", "bonding", "veth")
@@ -138,13 +140,26 @@ def inside(name: str, reader: str) -> None:
     shutil.copytree(JOB / "cases" / name / "files", ROOT, dirs_exist_ok=True, copy_function=shutil.copy)
     status = subprocess.run(["chroot", ROOT, "sh", "-c", READERS[reader]], stdin=NOTHING, check=False).returncode
     resolver = ROOT / "run/resolver"
+    links = json.loads(sh("ip -j -d address"))
     seen = {
         "status": status,
-        "links": json.loads(sh("ip -j -d address")),
+        "links": links,
         "routes": json.loads(sh("ip -j route")) + json.loads(sh("ip -j -6 route")),
+        "ways": [way for link in links for one in link["addr_info"] if one["scope"] == "global" for way in ways(one)],
+        "rules": json.loads(sh("ip -j rule")) + json.loads(sh("ip -j -6 rule")),
         "resolver": resolver.read_text() if resolver.exists() else "",
     }
     (JOB / f"{name}.json").write_text(json.dumps(seen))
+
+
+def ways(own: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """By what the kernel sends from an address to the network that it is in, and to one that is nowhere near."""
+    near = ip_interface(f"{own['local']}/{own['prefixlen']}").network.network_address + 99
+    far = "192.0.2.1" if own["family"] == "inet" else "2001:db8::1"  # RFC 5737, RFC 3849
+    found = [
+        (to, sh(f"ip -j route get {one} from {own['local']} || :")) for to, one in (("its own", near), ("others", far))
+    ]
+    return [(own["local"], to, json.loads(said)[0] if said.strip() else {}) for to, said in found]
 
 
 if __name__ == "__main__":

@@ -150,6 +150,25 @@ def test_interfaces_of_a_node(cluster: Luna) -> None:
     assert "bond0" not in cluster("node", "interface", "list", "node001").out
 
 
+def test_a_large_mtu_on_infiniband_needs_connected_mode(cluster: Luna) -> None:
+    cluster("network add fabric --type infiniband --network 10.150.0.0/16 --mtu 4092")
+    assert cluster("group interface add compute ib0 --type infiniband --network fabric --mtu 2044").status == 0
+    refused = cluster("group interface change compute ib0 --mtu 65520")
+    assert refused.status == 2
+    wanted = "accepted is at most 4092, and 65520 with infiniband_mode connected"
+    assert f"group compute: interfaces.ib0.mtu: 65520 was given; {wanted}" in refused.err
+    assert cluster("group interface change compute ib0 --mtu 65520 --infiniband-mode connected").status == 0
+    refused = cluster("node interface change node001 ib0 --infiniband-mode datagram")
+    assert f"node node001: interfaces.ib0.mtu: 65520 was given; {wanted}" in refused.err
+    assert cluster("group interface change compute ib0 --unset mtu --unset infiniband-mode").status == 0
+    refused = cluster("network change fabric --mtu 65520")
+    assert f"interfaces.ib0.mtu of network fabric: 65520 was given; {wanted}" in refused.err
+    refused = cluster("group interface change compute BOOTIF --infiniband-mode connected")
+    assert (
+        "interfaces.BOOTIF.infiniband_mode: connected was given; accepted is one only with type infini" in refused.err
+    )
+
+
 def test_a_change_of_a_groups_interface_reaches_its_nodes(cluster: Luna) -> None:
     cluster("network add fast --network 10.150.0.0/16")
     cluster("group interface add compute eth1 --network fast")

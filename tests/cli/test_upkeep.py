@@ -84,6 +84,26 @@ def test_doctor_warns_of_a_table_of_neighbours_that_is_too_small(
         assert warned() is is_too_small
 
 
+def test_doctor_warns_of_a_boot_network_without_ipv4_that_lacks_a_range(cluster: Luna) -> None:
+    def warned() -> bool:
+        found = cluster("doctor", "-o", "json").json
+        return any(one["check"] == "DHCPv6" and "network sixth by IPv6 alone" in one["message"] for one in found)
+
+    cluster("network add sixth --network fd00:6::/64")
+    cluster("group add alone")
+    cluster("group interface add alone BOOTIF --network cluster --network sixth")
+    cluster("node add six --group alone")
+    assert not warned()
+    cluster("group interface change alone BOOTIF --network sixth")
+    assert warned()
+    cluster("settings set dhcp.server none")
+    assert not warned()
+    cluster("settings unset dhcp.server")
+    assert warned()
+    cluster("network change sixth --dhcp fd00:6::1:0-fd00:6::1:ff")
+    assert not warned()
+
+
 def test_doctor_names_a_plugin_that_cannot_be_loaded(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:
     plugins = tmp_path / "plugins"
     plugins.mkdir()

@@ -35,14 +35,17 @@ def test_frames_that_are_too_large_for_the_path_cost_seconds(deliver: Deliver, t
     assert "failed: " not in delivery.console(1) + delivery.console(2)
 
 
-def test_a_node_learns_who_else_has_its_address() -> None:
+@pytest.mark.parametrize("own", ["10.77.0.2/16", "fd00:77::2/64"])
+def test_a_node_learns_who_else_has_its_address(own: str) -> None:
     with Switch(2) as switch:
-        own, other = switch.address(1), switch.namespace(2)
-        probe = [*switch.inside(1), sys.executable, "-m", "luna_core.node.conflict", "eth0", f"{own}/16"]
+        other = switch.namespace(2)
+        probe = [*switch.inside(1), sys.executable, "-m", "luna_core.node.conflict", "eth0", own]
+        run(["ip", "-n", switch.namespace(1), "address", "replace", own, "dev", "eth0", "nodad"])
         assert run(probe) == ""
-        run(["ip", "-n", other, "address", "add", f"{own}/16", "dev", "eth0"])
+        run(["ip", "-n", other, "address", "add", own, "dev", "eth0", "nodad"])
         (link,) = json.loads(run(["ip", "-n", other, "-json", "link", "show", "eth0"]))
         with pytest.raises(
-            CommandFailed, match=f"{own} is used by another machine too, whose MAC is {link['address']}"
+            CommandFailed,
+            match=f"{own.partition('/')[0]} is used by another machine too, whose MAC is {link['address']}",
         ):
             run(probe)

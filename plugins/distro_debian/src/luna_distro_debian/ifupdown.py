@@ -14,6 +14,7 @@ from luna_core.distro.links import (
     searched,
     system_name,
 )
+from luna_core.distro.routes import ip_routes, ip_rule, own_tables
 from luna_core.types import InterfaceAddress, Node, NodeFile
 
 
@@ -39,7 +40,7 @@ def _stanzas(node: Node, link: Link) -> Iterator[str]:
     if interface.dhcp:
         # The method dhcp has no option for it.
         mtu = [f"pre-up ip link set dev {link.name} mtu {interface.mtu}"] if interface.mtu else []
-        yield _stanza(link.name, "inet dhcp", [f"metric {link.metric}", *mtu, *common])
+        yield _stanza(link.name, "inet dhcp", [f"metric {link.metric}", *mtu, *_tables(node, link), *common])
         return
     common += [f"mtu {interface.mtu}"] if interface.mtu else []
     if not interface.addresses:
@@ -61,12 +62,21 @@ def _static(node: Node, link: Link, one: InterfaceAddress) -> Iterator[str]:
     for other, metric in default_routes(link):
         if other is one:
             yield from (f"gateway {one.gateway}", f"metric {metric}")
+    yield from _tables(node, link, one)
     if is_ipv6(one):
         # Whatever a router advertises, the addresses are luna's.
         yield from ("accept_ra 0", "autoconf 0")
     if servers := nameservers(link.interface):
         # resolvconf(8) reads these.
         yield from (f"dns-nameservers {' '.join(servers)}", f"dns-search {' '.join(searched(node, link.interface))}")
+
+
+def _tables(node: Node, link: Link, only: InterfaceAddress | None = None) -> Iterator[str]:
+    for one, table in own_tables(node, link):
+        if only in (None, one):
+            ip = f"ip -{one.address.version}"
+            yield from (f"up {ip} route replace {route}" for route in ip_routes(link, one, table))
+            yield from (f"up {ip} rule add {ip_rule(one, table)}", f"down {ip} rule del {ip_rule(one, table)}")
 
 
 def _composition(link: Link) -> list[str]:
@@ -76,4 +86,7 @@ def _composition(link: Link) -> list[str]:
         return [f"bond-slaves {members}", f"bond-mode {interface.bond_mode or 'active-backup'}", "bond-miimon 100"]
     if interface.type == "bridge":
         return [f"bridge_ports {members}", "bridge_stp off", "bridge_fd 0"]
+    if interface.infiniband_mode:
+        # It decides which MTU the card takes, which ifupdown gives it after this.
+        return [f"pre-up echo {interface.infiniband_mode} > /sys/class/net/{link.name}/mode"]
     return [f"vlan-raw-device {parent_name(link)}", f"vlan-id {interface.vlan}"] if interface.type == "vlan" else []

@@ -13,8 +13,9 @@ from luna_core.distro.links import (
     searched,
     system_name,
 )
+from luna_core.distro.routes import own_tables
 from luna_core.errors import BadInput
-from luna_core.types import Node, NodeFile
+from luna_core.types import InterfaceAddress, Node, NodeFile
 
 SECTIONS = {"ethernet": "ethernets", "infiniband": "ethernets", "bond": "bonds", "vlan": "vlans", "bridge": "bridges"}
 
@@ -46,20 +47,29 @@ def _described(node: Node, link: Link) -> dict[str, Any]:
         described |= {"match": {"macaddress": link.mac}, "set-name": link.name}
     if interface.mtu:
         described["mtu"] = interface.mtu
+    if interface.infiniband_mode:
+        described["infiniband-mode"] = interface.infiniband_mode
     described["nameservers"] = {"addresses": nameservers(interface), "search": searched(node, interface)}
-    return described | (_dhcp(link) if interface.dhcp else _static(link)) | _composition(link)
+    if interface.dhcp:
+        described |= _dhcp(link)
+    elif interface.addresses:
+        described["addresses"] = [str(one.address) for one in interface.addresses]
+    return described | _routes(node, link) | _composition(link)
 
 
-def _static(link: Link) -> dict[str, Any]:
-    described: dict[str, Any] = {}
-    if link.interface.addresses:
-        described["addresses"] = [str(one.address) for one in link.interface.addresses]
-    if routes := [
-        {"to": "default", "via": str(one.gateway), "on-link": True, "metric": metric}
-        for one, metric in default_routes(link)
-    ]:
-        described["routes"] = routes
-    return described
+def _routes(node: Node, link: Link) -> dict[str, Any]:
+    routes: list[dict[str, Any]] = []
+    rules = []
+    if not link.interface.dhcp:
+        routes += ({**_default(one), "metric": metric} for one, metric in default_routes(link))
+    for one, table in own_tables(node, link):
+        routes += ({"to": str(one.address.network), "scope": "link", "table": table}, {**_default(one), "table": table})
+        rules.append({"from": str(one.address.ip), "table": table, "priority": table})
+    return ({"routes": routes} if routes else {}) | ({"routing-policy": rules} if rules else {})
+
+
+def _default(one: InterfaceAddress) -> dict[str, Any]:
+    return {"to": "default", "via": str(one.gateway), "on-link": True}
 
 
 def _dhcp(link: Link) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from luna_core.distro.links import (
     system_name,
     vlans_of,
 )
+from luna_core.distro.routes import own_tables
 from luna_core.types import Interface, Node, NodeFile
 
 DIRECTORY = "/etc/systemd/network"
@@ -50,6 +51,8 @@ def _network(node: Node, link: Link, vlans: Sequence[str]) -> Iterator[str]:
         yield "Kind=!*"
     if interface.mtu:
         yield from ("", "[Link]", f"MTUBytes={interface.mtu}")
+    if interface.infiniband_mode:
+        yield from ("", "[IPoIB]", f"Mode={interface.infiniband_mode}")
     yield from ("", "[Network]", f"DHCP={'yes' if interface.dhcp else 'no'}")
     if not interface.dhcp:
         # Whatever a router advertises, the addresses are luna's.
@@ -59,6 +62,7 @@ def _network(node: Node, link: Link, vlans: Sequence[str]) -> Iterator[str]:
     yield from (f"VLAN={name}" for name in vlans)
     yield from _names(node, interface)
     yield from _dhcp(link) if interface.dhcp else _static(link)
+    yield from _tables(node, link)
     if interface.options:
         yield from ("", interface.options.rstrip("\n"))
 
@@ -74,6 +78,13 @@ def _static(link: Link) -> Iterator[str]:
     yield from (f"Address={one.address}" for one in link.interface.addresses)
     for one, metric in default_routes(link):
         yield from ("", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes", f"Metric={metric}")
+
+
+def _tables(node: Node, link: Link) -> Iterator[str]:
+    for one, table in own_tables(node, link):
+        yield from ("", "[RoutingPolicyRule]", f"From={one.address.ip}", f"Table={table}", f"Priority={table}")
+        yield from ("", "[Route]", f"Destination={one.address.network}", f"Table={table}")
+        yield from ("", "[Route]", f"Gateway={one.gateway}", "GatewayOnLink=yes", f"Table={table}")
 
 
 def _dhcp(link: Link) -> Iterator[str]:

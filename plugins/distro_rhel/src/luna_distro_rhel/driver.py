@@ -71,10 +71,10 @@ class Rhel(Distro):
     def grab_excludes(self) -> Sequence[str]:
         """What a running machine has that an image must not."""
         own = ("/etc/NetworkManager/system-connections/luna-*", "/etc/NetworkManager/conf.d/10-luna.conf")
-        scripts = ("/etc/sysconfig/network-scripts/ifcfg-*", "/etc/systemd/network/*-luna*")
+        scripts = tuple(f"/etc/sysconfig/network-scripts/{kind}-*" for kind in ("ifcfg", "route*", "rule*"))
         state = ("/var/lib/rpm/.rpm.lock", "/var/lib/rpm/__db.*", "/etc/.pwd.lock", "/etc/default/grub")
         caches = ("/var/cache/dnf/*", "/var/cache/libdnf5/*", "/var/spool/*", "/var/crash/*", "/var/lib/rhsm/*")
-        return ("/var/log/*", "/var/lib/systemd/*", *own, *scripts, *state, *caches)
+        return ("/var/log/*", "/var/lib/systemd/*", "/etc/systemd/network/*-luna*", *own, *scripts, *state, *caches)
 
     def boot_loader_script(self, node: Node, root: Path) -> str:
         """GRUB, if the tree has it."""
