@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from luna_core.node.disks.choose import Refused
-from luna_core.node.disks.inventory import Content, FoundPartition, Inventory, read_inventory
+from luna_core.node.disks.inventory import UNSTARTED, Content, FoundPartition, Inventory, read_inventory
 from luna_core.node.disks.plan import plan
 
 GIB = 1 << 30
@@ -285,6 +285,28 @@ def test_what_is_kept_on_an_array_is_not_lost_with_the_array(mirrored: Any, read
     del mirrored["volume_groups"], mirrored["raids"]["data"]
     with pytest.raises(Refused, match=r"/dev/sda2 \(linux_raid_member\) .* made to be kept, .* any more"):
         plan(read(mirrored), found)
+
+
+@pytest.mark.parametrize("members", ["as they are", "unknown"])
+def test_members_of_an_array_that_is_kept_are_not_made_another_one(
+    mirrored: Any, read: Any, installed: Any, members: str
+) -> None:
+    found = installed(read(mirrored))
+    mirrored["raids"]["other"] = mirrored["raids"].pop("data")
+    mirrored["volume_groups"]["vg0"]["members"] = ["other"]
+    seen = found if members == "as they are" else replace(found, arrays=(), groups=())
+    with pytest.raises(Refused, match="/dev/sda2, /dev/sdb2 for array other holds what is to be kept, but in no array"):
+        plan(read(mirrored), seen)
+
+
+def test_an_array_that_cannot_start_is_not_lost_to_somebody_who_says_keep_only_now(
+    mirrored: Any, read: Any, installed: Any
+) -> None:
+    found = installed(read(mirrored))
+    mirrored["raids"]["system"] |= {"mount": "/data", "keep": True}
+    system = replace(found.arrays[0], content=Content(type=UNSTARTED))
+    with pytest.raises(Refused, match="Array system of /dev/sda1, /dev/sdb1 can't be started"):
+        plan(read(mirrored), replace(found, arrays=(system, found.arrays[1])))
 
 
 def test_what_is_active_is_stopped_from_the_top(mirrored: Any, read: Any, installed: Any, commands: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from luna_core.node.disks.choose import Refused
-from luna_core.node.disks.inventory import FoundArray, Inventory
+from luna_core.node.disks.inventory import UNSTARTED, FoundArray, Inventory
 from luna_core.node.disks.layout import Layout, Raid
 from luna_core.node.disks.steps import Step
 from luna_core.node.disks.tables import PlannedPartition
@@ -51,7 +51,7 @@ def plan_arrays(layout: Layout, inventory: Inventory, partitions: Mapping[str, P
         members = tuple(partitions[name] for name in raid.members)
         found = next((one for one in inventory.arrays if one.name == raid.name), None)
         present = tuple(one.path for one in members if found and one.found and one.path in found.members)
-        if found and layout.is_kept(raid.name):
+        if layout.is_kept(raid.name):
             _refuse_loss(raid, found, members)
         if found and not _is_usable(raid, found, present, is_kept=layout.is_kept(raid.name)):
             found, present = None, ()
@@ -61,9 +61,22 @@ def plan_arrays(layout: Layout, inventory: Inventory, partitions: Mapping[str, P
     return planned
 
 
-def _refuse_loss(raid: Raid, found: FoundArray, members: Sequence[PlannedPartition]) -> None:
+def _refuse_loss(raid: Raid, found: FoundArray | None, members: Sequence[PlannedPartition]) -> None:
+    kept = [one.found for one in members if one.found and one.found.kept]
+    if found is None:
+        if others := [one.path for one in kept if one.content.type == "linux_raid_member"]:
+            raise Refused(
+                f"{', '.join(others)} for array {raid.name} holds what is to be kept, but in no array of that name. "
+                "Give the array its name back, or take keep away if it may go."
+            )
+        return
+    if found.content.type == UNSTARTED:
+        raise Refused(
+            f"Array {raid.name} of {', '.join(found.members)} can't be started with these members, and is to be kept. "
+            "Put back the disks that it lacks, or take its keep away if it may go."
+        )
     expected = raid.content or "LVM2_member"
-    if found.content.type not in ("", expected) and any(one.found and one.found.kept for one in members):
+    if found.content.type not in ("", expected) and kept:
         raise Refused(
             f"Array {raid.name} ({found.content}) of {', '.join(found.members)} is to be kept, but the layout has "
             f"{expected} there. Take its keep away if it may go."

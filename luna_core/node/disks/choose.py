@@ -35,6 +35,8 @@ def _one(disk: Disk, found: Iterable[FoundDisk], taken: Collection[str], tables:
     if not fitting:
         there = ", ".join(map(str, free)) or "none"
         raise Refused(f"No unused disk fits {disk.name!r} ({disk.match}); there are: {there}.")
+    if shared := [one for one in fitting if one.multipath]:
+        raise Refused(f"{shared[0]} fits {disk.name!r} ({disk.match}), and luna doesn't install by several paths.")
     if len(fitting) > 1 and not disk.first:
         several = ", ".join(map(str, fitting))
         raise Refused(

@@ -10,6 +10,8 @@ from luna_core.node.disks.sizes import shown
 
 MOST_CHARACTERS: Final = 7500
 """A report of a node holds 8000."""
+UNSTARTED: Final = "what can't be started"
+"""What is said to be in an array that lacks too many of its members."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class FoundPartition:
 class FoundDisk:
     """A disk that is there. `links` are the paths of the layout that lead to it, `stacked` what is active on it.
 
-    `explicit` disks, such as removable ones, are only for those who name them.
+    `explicit` disks, such as removable ones and those of a SAN, are only for those who name them; a `multipath` one is
+    reached by several paths.
     """
 
     path: str
@@ -62,6 +65,7 @@ class FoundDisk:
     serial: str = ""
     model: str = ""
     explicit: bool = False
+    multipath: bool = False
     links: tuple[str, ...] = ()
     table: str = ""
     table_id: str = ""
@@ -76,7 +80,8 @@ class FoundDisk:
         return not self.content.type and not self.partitions
 
     def __str__(self) -> str:
-        facts = [f"serial {self.serial}" * bool(self.serial), self.model, shown(self.size_bytes)]
+        paths = "reached by several paths" * self.multipath
+        facts = [f"serial {self.serial}" * bool(self.serial), self.model, shown(self.size_bytes), paths]
         return f"{self.path} ({', '.join(one for one in facts if one)})"
 
 

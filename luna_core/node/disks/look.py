@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from luna_core.node.disks import commands, look_encrypted, look_stacked
+from luna_core.node.disks import commands, look_encrypted, look_stacked, san
 from luna_core.node.disks.choose import Refused, choose
 from luna_core.node.disks.inventory import Content, FoundDisk, FoundPartition, Inventory
 from luna_core.node.disks.layout import Layout
@@ -15,7 +15,7 @@ from luna_core.node.disks.probe import content, probe
 from luna_core.node.disks.tables import KEPT_BIT, UNFINISHED_BIT
 
 SECTOR_BYTES: Final = 512
-_COLUMNS: Final = "NAME,KNAME,TYPE,SIZE,RO,RM,SERIAL,MODEL,MOUNTPOINT"
+_COLUMNS: Final = "NAME,KNAME,TYPE,SIZE,RO,RM,TRAN,SERIAL,MODEL,MOUNTPOINT"
 
 
 def look(layout: Layout, key: str = "") -> Inventory:
@@ -37,13 +37,14 @@ def look(layout: Layout, key: str = "") -> Inventory:
 
 def _disks(layout: Layout) -> Iterator[FoundDisk]:
     listed = json.loads(commands.run(["lsblk", "--json", "--bytes", "--output", _COLUMNS]))
+    several = san.on_several_paths(listed["blockdevices"])
     for one in listed["blockdevices"]:
         is_disk = one["type"] in ("disk", "loop") and not one["kname"].startswith("zram")
         if is_disk and int(one["size"] or 0) and not _flag(one["ro"]):
-            yield _disk(layout, one)
+            yield _disk(layout, one, is_multipath=one["kname"] in several)
 
 
-def _disk(layout: Layout, one: Mapping[str, Any]) -> FoundDisk:
+def _disk(layout: Layout, one: Mapping[str, Any], *, is_multipath: bool) -> FoundDisk:
     path = f"/dev/{one['kname']}"
     found = probe(path)
     below = list(_below(one))
@@ -58,7 +59,8 @@ def _disk(layout: Layout, one: Mapping[str, Any]) -> FoundDisk:
         size_bytes=int(one["size"]),
         serial=(one.get("serial") or _serial(one["kname"])).strip(),
         model=(one.get("model") or "").strip(),
-        explicit=one["type"] == "loop" or _flag(one["rm"]),
+        explicit=one["type"] == "loop" or _flag(one["rm"]) or is_multipath or san.is_networked(one),
+        multipath=is_multipath,
         links=tuple(sorted(links - {path})),
         table=found.get("PTTYPE", ""),
         table_id=found.get("PTUUID", ""),

@@ -9,7 +9,15 @@ from typing import Any
 from luna_core.node.disks import commands
 from luna_core.node.disks.choose import Refused
 from luna_core.node.disks.commands import DiskError
-from luna_core.node.disks.inventory import Content, FoundArray, FoundDisk, FoundGroup, FoundPartition, FoundVolume
+from luna_core.node.disks.inventory import (
+    UNSTARTED,
+    Content,
+    FoundArray,
+    FoundDisk,
+    FoundGroup,
+    FoundPartition,
+    FoundVolume,
+)
 from luna_core.node.disks.layout import Layout
 from luna_core.node.disks.probe import content, probe
 from luna_core.node.disks.volumes import KEPT_TAG, UNFINISHED_TAG
@@ -23,7 +31,7 @@ def look(layout: Layout, own: Sequence[FoundDisk]) -> tuple[tuple[FoundArray, ..
     """Start and describe the arrays and volume groups that are on these disks and in the layout."""
     partitions = [part for disk in own for part in disk.partitions if part.own_name]
     members = [part for part in partitions if part.content.type == "linux_raid_member"]
-    arrays = tuple(_arrays(layout, members)) if members and commands.has("mdadm") else ()
+    arrays = tuple(_arrays(layout, members)) if members and layout.raids else ()
     paths = {part.path: part.path for part in partitions if part.content.type == "LVM2_member"}
     paths |= {os.path.realpath(one.path): one.path for one in arrays if one.content.type == "LVM2_member"}
     return arrays, tuple(_groups(paths)) if paths and commands.has("lvm") else ()
@@ -66,7 +74,7 @@ def _array(name: str, examined: Mapping[str, str], members: Sequence[str]) -> Fo
     except DiskError:
         # Too few members are left: whether it may go is for the plan.
         commands.run(["mdadm", "--stop", path], accepted=range(256))
-        active, there = list(members), Content(type="what can't be started")
+        active, there = list(members), Content(type=UNSTARTED)
     return FoundArray(
         path=path,
         uuid=examined["MD_UUID"],
