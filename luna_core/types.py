@@ -33,7 +33,10 @@ class Subnet:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A layer 2 segment with its subnets, at most one of each address family."""
+    """A layer 2 segment with its subnets, at most one of each address family.
+
+    `gateway_metric` says how good its gateways are as default routes of nodes with several: the lowest are preferred.
+    """
 
     name: str
     domain: str
@@ -43,6 +46,7 @@ class Network:
     ntp_servers: tuple[str, ...] = ()
     mtu: int | None = None
     vlan: int | None = None
+    gateway_metric: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from luna_core.types import Interface, InterfaceAddress, Node, NodeFile
 BOOT = "BOOTIF"
 SYSTEM_TYPES = ("ethernet", "infiniband", "bond", "vlan", "bridge")
 _FIRST_METRIC = 100
+_USUAL_PREFERENCE = 100
 _MOST_SERVERS = 3
 
 
@@ -38,11 +39,12 @@ class Link:
 def links(node: Node) -> list[Link]:
     """The interfaces that the operating system configures; those that others are made of come first.
 
-    An address in a network with a VLAN tag makes a VLAN of the interface. The default route by BOOTIF is preferred,
-    then those by the other interfaces in their order. Raises BadInput for a VLAN that lacks its number or its parent.
+    An address in a network with a VLAN tag makes a VLAN of the interface. Default routes are preferred by their
+    networks' gateway_metric, among equals that by BOOTIF, then those by the other interfaces in their order: so each
+    has a metric of its own. Raises BadInput for a VLAN that lacks its number or its parent.
     """
     known = [part for one in node.interfaces if one.type in SYSTEM_TYPES for part in _untangled(node, one)]
-    preferred = sorted(known, key=lambda one: one.name.partition(".")[0] != BOOT)
+    preferred = sorted(known, key=_preference)
     metrics = {one.name: _FIRST_METRIC + 10 * place for place, one in enumerate(preferred)}
     return [
         Link(system_name(one.name), one, metrics[one.name])
@@ -73,7 +75,7 @@ def parent_name(link: Link) -> str:
 
 def default_routes(link: Link) -> list[tuple[InterfaceAddress, int]]:
     """The addresses whose network has a gateway, with the metrics of these routes: a kernel has one by each metric."""
-    found = [one for one in link.interface.addresses if one.gateway]
+    found = sorted(_routed(link.interface), key=lambda one: one.network.gateway_metric)
     families = [[one for one in found if is_ipv6(one) == sixth] for sixth in (False, True)]
     return [(one, link.metric + place) for family in families for place, one in enumerate(family)]
 
@@ -121,6 +123,15 @@ def resolv_conf(node: Node) -> NodeFile:
 def is_ipv6(address: InterfaceAddress) -> bool:
     """Whether it is an IPv6 address."""
     return isinstance(address.address, ipaddress.IPv6Interface)
+
+
+def _routed(interface: Interface) -> list[InterfaceAddress]:
+    return [one for one in interface.addresses if one.gateway]
+
+
+def _preference(interface: Interface) -> tuple[int, bool]:
+    given = (one.network.gateway_metric for one in _routed(interface))
+    return min(given, default=_USUAL_PREFERENCE), interface.name.partition(".")[0] != BOOT
 
 
 def _untangled(node: Node, interface: Interface) -> Iterator[Interface]:

@@ -104,6 +104,9 @@ class Network(StoredObject):
     ntp_servers: tuple[Word, ...] = Field((), description="NTP servers; the cluster's if not given.")
     mtu: Mtu | None = Field(None, description="Largest packet in bytes.")
     vlan: Vlan | None = Field(None, description="VLAN tag that nodes must use on this network.")
+    gateway_metric: int = Field(
+        100, ge=0, le=65535, description="Which gateway is a node's default route: the lowest; BOOTIF's among equals."
+    )
     records: tuple[ZoneRecord, ...] = ()
 
     @model_validator(mode="after")

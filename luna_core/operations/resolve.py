@@ -69,6 +69,7 @@ class Resolver:
                 ntp_servers=stored.ntp_servers or self.cluster().ntp_servers,
                 mtu=stored.mtu,
                 vlan=stored.vlan,
+                gateway_metric=stored.gateway_metric,
             )
         return self._known.networks[identity]
 
