@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from luna_core.testing.network_config import node_with, samples
+from luna_core.run import run
+from luna_core.testing.debian_packages import unpacked
+from luna_core.testing.network_config import infiniband_cards, node_with, samples, write_files
+from luna_core.testing.network_machine import PACKAGES
+from luna_core.types import Interface
 from luna_distro_debian import netplan, networkd
 from luna_distro_debian.driver import Debian
 from luna_distro_debian.tree import renderer
@@ -16,6 +20,20 @@ def test_netplan_s_file_is_root_s_only_and_says_its_renderer() -> None:
     (file,) = (one for one in netplan.files(NODE) if "netplan" in one.path)
     assert file.mode == 0o600
     assert '"renderer": "networkd"' in file.content
+
+
+@pytest.mark.parametrize("fabric", infiniband_cards(), ids=("datagram", "connected"))
+def test_netplan_makes_of_infiniband_what_luna_writes_for_networkd(tmp_path: Path, fabric: Interface) -> None:
+    node = node_with(fabric)
+    root = write_files(tmp_path / "root", netplan.files(node))
+    packages = unpacked("network-readers", PACKAGES, merged=True)
+    libraries = str(next(packages.glob("usr/lib/*-linux-gnu")))
+    run([packages / "usr/libexec/netplan/generate", "--root-dir", root], environment={"LD_LIBRARY_PATH": libraries})
+    made = (root / "run/systemd/network/10-netplan-ib0.network").read_text()
+    (own,) = (file.content for file in networkd.files(node) if file.path.endswith(".network"))
+    for line in ("[IPoIB]", f"Mode={fabric.infiniband_mode}", f"MTUBytes={fabric.mtu}"):
+        assert line in made.splitlines()
+        assert line in own.splitlines()
 
 
 def test_links_are_named_by_their_mac() -> None:
