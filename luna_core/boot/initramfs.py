@@ -1,7 +1,6 @@
 """The initramfs that a node boots: dracut run inside the image's tree, with luna's module and the node runtime.
 
-Everything is mounted in a namespace of its own that ends with dracut, so that nothing stays behind even if luna is
-killed; and the tree is read-only meanwhile, so that making an initramfs never changes an image.
+Making one never changes an image. In a tree for another machine dracut is run by an emulator that binfmt_misc(5) knows.
 """
 
 import os
@@ -11,28 +10,15 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from luna_core.boot.foreign_runtime import build_foreign_runtime
+from luna_core.boot.in_tree import SCRATCH, run_in_tree
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
+from luna_core.chroot.machine import is_foreign
 from luna_core.errors import BadInput, CommandFailed
 from luna_core.interfaces import Distro
-from luna_core.run import run
 from luna_core.types import DracutModule, Image, InitrdFile, Kernel
 
 _MODULES = "usr/lib/dracut/modules.d"
-_SCRATCH = "/var/tmp"  # noqa: S108 - inside the tree, where a private directory is mounted on it
-_IN_NAMESPACE = """
-set -e
-exec 2>&1
-tree=$1 work=$2
-shift 2
-mount --bind "$tree" "$tree"
-mount -o remount,bind,ro "$tree"
-mount -t proc proc "$tree/proc"
-mount --rbind /sys "$tree/sys"
-mount --rbind /dev "$tree/dev"
-mount --bind "$work/modules.d" "$tree/usr/lib/dracut/modules.d"
-for directory in tmp var/tmp run; do mount --bind "$work/scratch" "$tree/$directory"; done
-exec chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
-"""
 
 
 def build_initramfs(
@@ -58,8 +44,8 @@ def build_initramfs(
         (work / "scratch").mkdir(mode=0o700)
         shutil.copytree(tree / _MODULES, work / "modules.d", symlinks=True)
         module = _place_module(work / "modules.d")
-        _place_answers(module, list(files), runtime_cache, tls=tls)
-        said = _run_in_tree(tree, work, distro.initramfs_command(image, kernel, f"{_SCRATCH}/initramfs"))
+        _place_answers(tree, module, list(files), runtime_cache, tls=tls)
+        said = run_in_tree(tree, work, distro.initramfs_command(image, kernel, f"{SCRATCH}/initramfs"))
         made = work / "scratch/initramfs"
         if not made.exists() or not (module / "installed").exists():
             last = "\n".join(said.strip().splitlines()[-20:])
@@ -75,10 +61,9 @@ def largest_files(tree: Path, initramfs: Path, count: int = 5) -> list[tuple[str
     """
     with tempfile.TemporaryDirectory(dir=initramfs.parent, prefix=".listing-") as name:
         work = Path(name)
-        for directory in ("scratch", "modules.d"):
-            (work / directory).mkdir()
+        (work / "scratch").mkdir()
         os.link(initramfs, work / "scratch/initramfs")
-        said = _run_in_tree(tree, work, ["lsinitrd", "--size", f"{_SCRATCH}/initramfs"])
+        said = run_in_tree(tree, work, ["lsinitrd", "--size", f"{SCRATCH}/initramfs"])
     found = re.findall(r"^-\S+ +\d+ +\S+ +\S+ +(\d+) .* (\S+)$", said, re.M)
     return sorted(((path, int(size)) for size, path in found), key=lambda file: -file[1])[:count]
 
@@ -91,14 +76,18 @@ def _place_module(modules: Path) -> Path:
 
 
 def _place_answers(
-    module: Path, answers: Sequence[InitrdFile | DracutModule], runtime_cache: Path, *, tls: bool
+    tree: Path, module: Path, answers: Sequence[InitrdFile | DracutModule], runtime_cache: Path, *, tls: bool
 ) -> None:
     plain: list[InitrdFile] = []
     python: list[InitrdFile] = []
     for one in answers:
         if isinstance(one, InitrdFile):
             (python if _place(one).is_relative_to(PYTHON_DIRECTORY) else plain).append(one)
-    shutil.copytree(build_runtime(runtime_cache, python, tls=tls), module / "root", symlinks=True)
+    if is_foreign(tree):
+        runtime = build_foreign_runtime(runtime_cache, tree, python, tls=tls)
+    else:
+        runtime = build_runtime(runtime_cache, python, tls=tls)
+    shutil.copytree(runtime, module / "root", symlinks=True)
     for file in plain:
         _place_file(module / "root", file)
     _place_dracut_modules(module, [one for one in answers if isinstance(one, DracutModule)])
@@ -132,14 +121,3 @@ def _place_dracut_modules(module: Path, extra: Iterable[DracutModule]) -> None:
         shutil.copytree(one.directory, module.parent / one.directory.name)
         names.append(found[1])
     (module / "requires").write_text("".join(f"{name}\n" for name in names))
-
-
-def _run_in_tree(tree: Path, work: Path, command: Iterable[str]) -> str:
-    # The death of luna is the death of unshare, and that of unshare ends dracut, and with it the mounts.
-    with_luna = ["setpriv", "--pdeathsig", "KILL"]
-    namespace = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    inside: list[str | Path] = ["sh", "-c", _IN_NAMESPACE, "sh", tree.resolve(), work.resolve(), *command]
-    try:
-        return run([*with_luna, *namespace, *inside])
-    except CommandFailed as error:
-        raise CommandFailed(f"No initramfs could be made in {tree}: {error}") from error

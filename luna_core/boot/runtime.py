@@ -52,21 +52,28 @@ def build_runtime(cache: Path, files: Iterable[InitrdFile] = (), *, tls: bool = 
         if not finished.exists():
             root = Path(work, "root")
             _lay_out(root, parts)
-            _publish(root, finished)
-            _forget_old(cache)
+            publish(root, finished)
+            forget_old(cache)
     os.utime(finished)
     return finished
 
 
-def _forget_old(cache: Path) -> None:
+def forget_old(cache: Path) -> None:
+    """Remove the runtimes of a cache that were not used for the longest time, all but KEPT."""
     made = [path for path in cache.iterdir() if not path.name.startswith(".")]
     for old in sorted(made, key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def node_sources() -> list[Path]:
+    """What of luna itself runs on a node."""
+    core = Path(luna_core.__file__).parent
+    return [core / "__init__.py", *sorted((core / "node").rglob("*.py"))]
+
+
 def _stage_sources(staged: Path, files: Iterable[InitrdFile]) -> None:
     core = Path(luna_core.__file__).parent
-    for source in [core / "__init__.py", *sorted((core / "node").rglob("*.py"))]:
+    for source in node_sources():
         _copy(source, staged / source.relative_to(core.parent))
     for file in files:
         _copy(file.source, staged / Path(file.destination).relative_to(PYTHON_DIRECTORY))
@@ -144,7 +151,8 @@ def _write_wrapper(root: Path, loader: str) -> None:
     wrapper.chmod(0o755)
 
 
-def _publish(root: Path, finished: Path) -> None:
+def publish(root: Path, finished: Path) -> None:
+    """Put a runtime in its place."""
     try:
         os.rename(root, finished)
     except OSError:

@@ -83,12 +83,30 @@ def test_old_ones_are_forgotten(packed: Site) -> None:
     assert len(list((packed.state / "initramfs").iterdir())) == 8
 
 
-def test_a_tree_of_another_machine_is_refused_in_words(packed: Site) -> None:
-    foreign = 183 if os.uname().machine == "x86_64" else 62
+@pytest.fixture
+def foreign(packed: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tree is for another machine; emulators that this one has are files in a directory."""
+    number = 183 if os.uname().machine == "x86_64" else 62
     shell = packed.tree / "bin/sh"
     shell.parent.mkdir(exist_ok=True)
     shell.unlink(missing_ok=True)
-    shell.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + foreign.to_bytes(2, "little") + bytes(44))
+    shell.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(11) + number.to_bytes(2, "little") + bytes(44))
+    emulators = tmp_path / "binfmt_misc"
+    emulators.mkdir()
+    monkeypatch.setattr("luna_core.chroot.machine._INTERPRETERS", emulators)
+    return emulators
+
+
+def test_a_tree_of_another_machine_needs_an_emulator(packed: Site, foreign: Path) -> None:
     refused = packed("osimage pack compute")
-    assert (refused.status, f"this controller is {os.uname().machine}" in refused.err) == (1, True)
+    assert (refused.status, f"this machine is {os.uname().machine}" in refused.err) == (1, True)
+    assert "qemu-user-static" in refused.err
+    assert packed.versions() == [1]
+
+
+def test_and_a_python_of_its_own(packed: Site, foreign: Path) -> None:
+    for machine in ("aarch64", "x86_64"):
+        (foreign / f"qemu-{machine}").touch()
+    refused = packed("osimage pack compute")
+    assert (refused.status, "has none in /usr/bin that is 3.11 or newer" in refused.err) == (1, True)
     assert packed.versions() == [1]

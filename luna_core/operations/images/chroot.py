@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from luna_core import types
+from luna_core.chroot.machine import refuse_foreign
 from luna_core.chroot.paths import resolve
 from luna_core.chroot.plan import Overlaid, Plan
 from luna_core.errors import BadInput, LunaError
 from luna_core.interfaces import Distro
 from luna_core.operations import Luna
-from luna_core.operations.images.chroot_machine import refuse_foreign
 from luna_core.operations.images.chroot_process import attend, has_terminal
 from luna_core.operations.images.facts import distro_of, image_facts, kernel_of
 from luna_core.operations.images.locks import tree_lock

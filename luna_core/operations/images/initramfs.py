@@ -14,14 +14,12 @@ from typing import Any
 
 from luna_core import types
 from luna_core.boot import initramfs
-from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
-from luna_core.chroot.paths import resolve
-from luna_core.errors import Unsupported
+from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime, node_sources
+from luna_core.chroot.machine import is_foreign, refuse_foreign
 from luna_core.image.pack import Progress
 from luna_core.interfaces import Distro
 from luna_core.node.http import AUTHORITY
 from luna_core.operations import Luna
-from luna_core.operations.images.chroot_machine import machine_of
 from luna_core.operations.images.facts import kernel_of
 from luna_core.tls import certificates
 from luna_core.types import DracutModule, InitrdFile
@@ -34,9 +32,10 @@ KEPT = 8
 def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progress, *, fresh: bool = False) -> Path:
     """The initramfs of an image as its tree is now; `fresh` makes it even if there is one of such a tree.
 
-    Raises BadInput, PluginError, CommandFailed with dracut's last lines, Unsupported for a tree of another machine.
+    Raises BadInput, PluginError, CommandFailed with dracut's last lines, Unsupported for a tree of another machine that
+    this one has no emulator for, or that lacks what the node runtime is made of.
     """
-    _refuse_foreign(image)
+    refuse_foreign(image.name, image.path)
     files = _files(luna, image)
     cache = luna.settings.state_directory / "initramfs"
     ingredients = _digest_of(_ingredients(luna, image, distro, files))
@@ -61,15 +60,6 @@ def initramfs_of(luna: Luna, image: types.Image, distro: Distro, progress: Progr
         made.replace(place)
     _forget_old(cache)
     return place
-
-
-def _refuse_foreign(image: types.Image) -> None:
-    its, ours = machine_of(resolve(image.path, "/bin/sh")), os.uname().machine
-    if its not in (None, ours):
-        raise Unsupported(
-            f"osimage {image.name}: {image.path} is for {its}, and this controller is {ours}, whose own Python and "
-            f"libtorrent go into the initramfs; luna packs it on a controller that is {its}."
-        )
 
 
 def is_current(luna: Luna, image: types.Image, distro: Distro) -> Path | None:
@@ -122,7 +112,12 @@ def _ingredients(
     yield list(distro.initramfs_command(image, kernel, "initramfs"))
     plain = [one for one in files if isinstance(one, InitrdFile)]
     python = [one for one in plain if one.destination.startswith(f"{PYTHON_DIRECTORY}/")]
-    yield build_runtime(luna.settings.state_directory / "runtime", python, tls=_has_authority(luna)).name
+    if is_foreign(image.path):
+        # Its Python and libraries are the tree's, every file of which is looked at; these go in with them, or choose.
+        makers = sorted(Path(initramfs.__file__).parent.glob("*.py"))
+        yield _has_authority(luna), [_digest(path) for path in (*node_sources(), *makers)]
+    else:
+        yield build_runtime(luna.settings.state_directory / "runtime", python, tls=_has_authority(luna)).name
     for one in sorted(plain, key=lambda file: file.destination):
         yield one.destination, one.mode, _digest(one.source)
     yield _digest(Path(initramfs.__file__))

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from luna_core import types
-from luna_core.chroot.paths import resolve
+from luna_core.chroot.machine import machine_of_tree
 from luna_core.distro.tree import os_release, parse_os_release
 from luna_core.errors import BadInput, LunaError
 from luna_core.interfaces import Distro
-from luna_core.operations.images.chroot_machine import machine_of
 from luna_core.operations.images.facts import kernel_of
 from luna_core.operations.transfer.login import Logins
 from luna_core.operations.transfer.mounts import Mount, foreign
@@ -76,7 +75,7 @@ def _differences(target: Target, system: System, image: types.Image, distro: Dis
     kernel = kernel_of(image, distro).release
     if system.kernel != kernel:
         yield "kernel", f"{machine} runs kernel {system.kernel}, and {tree} boots {kernel}."
-    architecture = machine_of(resolve(image.path, "/bin/sh"))
+    architecture = machine_of_tree(image.path)
     if architecture and system.architecture != architecture:
         yield "architecture", f"{machine} is {system.architecture}, and {tree} is for {architecture}."
     ours, theirs = os_release(image.path), system.release

@@ -16,13 +16,23 @@ _HEADER_BYTES = 20
 
 def refuse_foreign(image: str, root: Path) -> None:
     """Raise Unsupported if the tree's programs are for another machine and binfmt_misc(5) has no emulator for it."""
-    its, ours = machine_of(resolve(root, "/bin/sh")), os.uname().machine
+    its, ours = machine_of_tree(root), os.uname().machine
     if its in (None, ours, _EXECUTED_TOO.get(ours)) or (_INTERPRETERS / f"qemu-{its}").exists():
         return
     raise Unsupported(
-        f"osimage {image}: {root} is for {its}, and this machine is {ours}; with qemu-user-static and binfmt-support "
-        "installed here it can be entered nevertheless."
+        f"osimage {image}: {root} is for {its}, and this machine is {ours}; its programs run here once the packages "
+        "qemu-user-static and binfmt-support are installed."
     )
+
+
+def is_foreign(root: Path) -> bool:
+    """Whether the tree is for another machine than this one."""
+    return machine_of_tree(root) not in (None, os.uname().machine)
+
+
+def machine_of_tree(root: Path) -> str | None:
+    """The machine that a tree's shell is for, as in x86_64; None if it has none of a known one."""
+    return machine_of(resolve(root, "/bin/sh"))
 
 
 def machine_of(program: Path) -> str | None:
