@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from platform import machine
 
 from luna_core.errors import BadInput
 from luna_core.run import run, run_contained
@@ -11,6 +12,7 @@ from luna_core.types import Image, Setting
 from luna_distro_debian import settings
 
 UBUNTU = ("focal", "jammy", "noble", "plucky", "questing", "resolute")
+OWN_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el"}.get(machine(), machine())
 _WORD = re.compile(r"[a-z0-9][a-z0-9+.:/_~-]*", re.IGNORECASE)
 _KEPT_APT_SETTINGS = ('Acquire::Languages "none";', 'APT::Install-Recommends "false";')
 _NOT_UNPACKED = ("doc", "man", "info", "locale")
@@ -40,6 +42,11 @@ def option(image: Image, name: str, setting: Setting) -> str:
     return text
 
 
+def architecture(image: Image) -> str:
+    """What an image is for, as Debian names it."""
+    return option(image, "architecture", settings.ARCHITECTURE) or OWN_ARCHITECTURE
+
+
 def is_ubuntu(image: Image) -> bool:
     """Whether the release is one of Ubuntu's."""
     return option(image, "release", settings.RELEASE) in UBUNTU
@@ -58,6 +65,7 @@ def _command(
         *(f"--aptopt={line}" for line in (*_transport_settings(), *_KEPT_APT_SETTINGS)),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _NOT_UNPACKED),
         *([f"--hook-dir={_FILE_HOOKS}"] if needs_mount else []),
+        f"--architectures={architecture(image)}",
         f"--components={option(image, 'components', settings.COMPONENTS)}",
         f"--include={','.join(packages)}",
         release,

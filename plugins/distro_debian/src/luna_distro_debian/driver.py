@@ -10,7 +10,7 @@ from luna_core.errors import Unsupported
 from luna_core.interfaces import Distro
 from luna_core.types import Image, Kernel, Node, NodeFile
 from luna_distro_debian import grub, ifupdown, netplan, networkd, settings, systemd_boot, tree
-from luna_distro_debian.build import build_tree, is_ubuntu
+from luna_distro_debian.build import OWN_ARCHITECTURE, architecture, build_tree, is_ubuntu
 
 _RENDERERS = {
     "netplan": netplan.files,
@@ -60,10 +60,15 @@ class Debian(Distro):
         return files if tree.writes_resolv_conf(root) else [*files, resolv_conf(node)]
 
     def boot_packages(self, image: Image) -> Sequence[str]:
-        """An init, a kernel, ssh, what luna's dracut module is made of, and what the locale needs."""
-        kernel = image.options.get("kernel") or ("linux-image-generic" if is_ubuntu(image) else "linux-image-amd64")
+        """An init, a kernel, ssh, what luna's dracut module is made of, and what the locale needs.
+
+        A tree for another machine has Python too, which goes into its initramfs.
+        """
+        wanted = architecture(image)
+        standard = "linux-image-generic" if is_ubuntu(image) else f"linux-image-{wanted}"
         locales = ("locales",) if settings.needs_locales(image) else ()
-        return (*_SYSTEM, kernel, *_FOR_THE_INITRAMFS, *locales)
+        python = ("python3",) if wanted != OWN_ARCHITECTURE else ()
+        return (*_SYSTEM, image.options.get("kernel") or standard, *_FOR_THE_INITRAMFS, *locales, *python)
 
     def pack_excludes(self) -> Sequence[str]:
         """What identifies one machine, and what apt can fetch again."""
@@ -98,7 +103,8 @@ class Debian(Distro):
         if systemd_boot.present(root):
             return systemd_boot.install_script(node)
         raise Unsupported(
-            f"{root} has no boot loader; install grub2-common with grub-pc-bin or grub-efi-amd64-bin, or systemd-boot."
+            f"{root} has no boot loader; install grub2-common with grub-pc-bin, grub-efi-amd64-bin or "
+            "grub-efi-arm64-bin, or systemd-boot."
         )
 
     def installed_packages(self, root: Path) -> Sequence[tuple[str, str]]:

@@ -4,12 +4,17 @@ from luna_core.types import Image, Setting
 
 RELEASE = Setting(name="debian.release", default="bookworm", help="Suite that Debian images are built of.")
 MIRROR = Setting(name="debian.mirror", default="", help="Debian archive; the controller's own if empty.")
+ARCHITECTURE = Setting(
+    name="debian.architecture",
+    default="",
+    help="What Debian images are for, as in arm64; the controller's own if empty.",
+)
 COMPONENTS = Setting(name="debian.components", default=("main",), help="Components of the archive.")
 REPOSITORIES = Setting(
     name="debian.repositories", default=(), help="Further repositories, as lines of sources.list(5)."
 )
 LOCALE = Setting(name="debian.locale", default="C.UTF-8", help="LANG of Debian images, as in en_US.UTF-8.")
-ALL = (RELEASE, MIRROR, COMPONENTS, REPOSITORIES, LOCALE)
+ALL = (RELEASE, MIRROR, ARCHITECTURE, COMPONENTS, REPOSITORIES, LOCALE)
 _COMPILED_IN = ("C", "POSIX", "C.UTF-8")
 
 
