@@ -18,7 +18,7 @@ METADATA := setup.cfg pyproject.toml luna_core/__init__.py \
 	$(wildcard plugins examples plugins/*/pyproject.toml examples/*/pyproject.toml)
 SOURCES := luna_core $(wildcard plugins/*/src examples/*/src)
 
-.PHONY: help install test lint check man demo bench clean
+.PHONY: help install test matrix lint check man demo bench clean
 
 help: ## Show what there is to make
 	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -35,6 +35,9 @@ $(INSTALLED): $(METADATA) packaging/install-venv.sh packaging/editable_requireme
 
 test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+matrix: install ## Boot nodes from disks in all ways that test leaves out, in an hour (needs root)
+	$(VENV)/bin/pytest -m matrix plugins/lab/tests $(PYTEST_ARGS)
 
 lint: install ## Check style, types and shell scripts
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,117 @@
+"""Layouts and boot loaders that no other test boots: installed from the network, each comes to a login from its disk.
+
+An hour of one core, so `make matrix` runs them, and not the whole suite.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from luna_lab.controller import GROUP, Controller
+from luna_lab.demo import boot_all, prove
+from luna_lab.lab import Lab
+from luna_lab.machine import BOOT_DISK
+from luna_lab.tree import DISK_PACKAGES
+
+BOOT_WITHIN_S = 1800.0
+DISK_MB = 2048
+# Trees and their packed images are kept, so cases with the same packages are next to each other.
+DRACUT = (*DISK_PACKAGES, "grub-efi-amd64-signed", "shim-signed", "xfsprogs", "btrfs-progs")
+INITRAMFS_TOOLS = (*DISK_PACKAGES, "initramfs-tools")
+SYSTEMD_BOOT = (*DISK_PACKAGES, "systemd-boot", "grub2-common-")
+ESP = "{name: efi1, type: efi, size: 128M, format: vfat, mount: /boot/efi}"
+PLAIN = f"""
+disks:
+  one: {{first: true, partitions: [{ESP}, {{name: root, size: rest, format: %s, mount: /}}]}}
+"""
+MIRROR = f"""
+disks:
+  one:
+    match: {{serial: disk1}}
+    partitions: [{ESP}, {{name: root1, size: rest}}]
+  two:
+    match: {{serial: disk2}}
+    partitions: [{{name: efi2, type: efi, size: 128M, format: vfat}}, {{name: root2, size: rest}}]
+raids:
+  system: {{level: 1, members: [root1, root2], format: ext4, mount: /}}
+"""
+SWAP_ON_LVM = f"""
+disks:
+  one:
+    first: true
+    partitions: [{ESP}, {{name: root, size: 1500M, format: xfs, mount: /}}, {{name: pv, size: rest}}]
+volume_groups:
+  vg0: {{members: [pv], volumes: [{{name: swap, size: rest, format: swap}}]}}
+"""
+PARTSCRIPT = """
+printf 'label: dos\\nstart=1MiB, type=83, bootable\\n' | sfdisk /dev/vda
+udevadm settle
+mkfs.ext4 -q -F /dev/vda1
+mount /dev/vda1 "$NEWROOT"
+"""
+# The fifth byte is the variable's value (UEFI specification, section 3.3); efivarfs has attributes before it.
+IS_SECURE = "od -An -tu1 -j4 -N1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(5400)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A node and its disks, and what commands say on it after its boot from them: regular expressions."""
+
+    layout: str = ""
+    partscript: str = ""
+    packages: Sequence[str] = DRACUT
+    disks: int = 1
+    uefi: bool = True
+    secure_boot: bool = False
+    pulled: bool = False
+    says: Mapping[str, str]
+
+
+CASES = {
+    "UEFI mirror without a disk": Case(layout=MIRROR, disks=2, pulled=True, says={"cat /proc/mdstat": r"\[2/1\]"}),
+    "Secure Boot": Case(
+        layout=PLAIN % "ext4", secure_boot=True, says={IS_SECURE: "1", "mokutil --sb-state": "enabled"}
+    ),
+    "xfs, swap on LVM": Case(
+        layout=SWAP_ON_LVM, says={"findmnt -no FSTYPE /": "xfs", "swapon --show=NAME --noheadings": "/dev/dm-0"}
+    ),
+    "btrfs": Case(layout=PLAIN % "btrfs", says={"findmnt -no FSTYPE /": "btrfs"}),
+    "partscript, BIOS": Case(partscript=PARTSCRIPT, uefi=False, says={"findmnt -no SOURCE /": "/dev/vda1"}),
+    "initramfs-tools on a mirror without a disk": Case(
+        layout=MIRROR,
+        packages=INITRAMFS_TOOLS,
+        disks=2,
+        pulled=True,
+        says={"cat /proc/mdstat": r"\[2/1\]", "ls /run/initramfs": ""},
+    ),
+    "systemd-boot": Case(
+        layout=PLAIN % "ext4", packages=SYSTEMD_BOOT, says={"bootctl status": "Product: systemd-boot"}
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_node_comes_to_a_login_from_its_disk(case: Case) -> None:
+    with Lab(memory_mb=1024, disks_mb=[DISK_MB] * case.disks, uefi=case.uefi) as lab:
+        controller = Controller(lab, extra_packages=case.packages)
+        option, text = ("--disks", case.layout) if case.layout else ("--partscript", case.partscript)
+        controller.luna("group", "change", GROUP, "--root", "disk", option, "@-", stdin=text)
+        controller.serve()
+        (node,) = lab.machines
+        boot_all(controller, lab.machines, BOOT_WITHIN_S)
+        installed = prove(lab, node)
+        lab.on_node(node, "sync")
+        node.stop()
+        if case.pulled:
+            node.pull_disk(1)
+        node.secure_boot, node.boot_once = case.secure_boot, BOOT_DISK
+        before = lab.events.of(node.name)[-1]
+        node.start()
+        lab.events.wait(node.name, "Reached target .*Multi-User", BOOT_WITHIN_S, after=before)
+        assert prove(lab, node) == installed
+        assert "luna." not in lab.on_node(node, "cat /proc/cmdline")
+        for command, expected in case.says.items():
+            assert re.search(expected, lab.on_node(node, command))
