@@ -4,12 +4,14 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from luna_core.cli.boot_nodes import BootGroup, boot_nodes
+from luna_core.cli.complete import completer, hostlists
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.output import emit, emit_one
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 BAR = 20
 FINISHED = ("up", "failed")
+NEVER = "None of these nodes has booted yet."
 COLUMNS = ("node", "phase", "percent", "rate", "peers", "seconds", "outcome", "detail")
 
 
@@ -34,7 +37,7 @@ boot.add_command(boot_nodes)
 
 
 @boot.command()
-@click.argument("nodes", default="@all")
+@click.argument("nodes", default="@all", metavar="[HOSTLIST]", shell_complete=hostlists)
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0), default=0.0, help="Give up after so many seconds; 0: never."
 )
@@ -42,14 +45,14 @@ boot.add_command(boot_nodes)
 @output_option
 @pass_luna
 def watch(luna: "Luna", nodes: str, timeout_s: float, once: bool, output: str) -> int:
-    """Show how far NODES are until all are up. Exit status 1 if one failed or time ran out."""
+    """Show how far nodes are until all are up. Exit status 1 if one failed or time ran out."""
     deadline = time.monotonic() + timeout_s if timeout_s else None
     screen = _Screen(live=sys.stdout.isatty() and output == "table" and not once)
     while True:
         sessions = _latest(luna, nodes)
         rows = [_row(session) for session in sessions]
         if once or output != "table":
-            emit(rows, COLUMNS, output)
+            emit(rows, COLUMNS, output, nothing=NEVER)
         else:
             screen.show(rows)
         done = bool(sessions) and all(session.outcome in FINISHED for session in sessions)
@@ -60,7 +63,7 @@ def watch(luna: "Luna", nodes: str, timeout_s: float, once: bool, output: str) -
 
 
 @boot.command()
-@click.argument("node")
+@click.argument("node", shell_complete=completer("node"))
 @output_option
 @pass_luna
 def show(luna: "Luna", node: str, output: str) -> None:
@@ -84,32 +87,37 @@ def show(luna: "Luna", node: str, output: str) -> None:
 
 
 @boot.command()
-@click.argument("nodes", default="@all")
+@click.argument("nodes", default="@all", metavar="[HOSTLIST]", shell_complete=hostlists)
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the waterfall as a picture too.")
+@output_option
 @pass_luna
-def report(luna: "Luna", nodes: str, svg: Path | None) -> None:
-    """Show the newest boots of NODES as a waterfall, and which nodes were slow."""
+def report(luna: "Luna", nodes: str, svg: Path | None, output: str) -> None:
+    """Show the newest boots of a hostlist's nodes, or of all, as a waterfall, and which nodes were slow."""
     from luna_core.boot import trace
     from luna_core.boot.svg import picture
 
     lines = [trace.timeline(session) for session in _latest(luna, nodes)]
-    if not lines:
-        click.echo("None of these nodes has booted yet.", err=True)
-        return
-    for text in [*trace.waterfall(lines, shutil.get_terminal_size().columns), *trace.slow_phases(lines)]:
-        click.echo(text)
-    if svg:
+    if output != "table" or not lines:
+        emit([{**asdict(one), "total_s": one.total_s} for one in lines], (), output, nothing=NEVER)
+    else:
+        click.echo("\n".join([*trace.waterfall(lines, shutil.get_terminal_size().columns), *trace.slow_phases(lines)]))
+    if svg and lines:
         svg.write_text(picture(lines), encoding="utf-8")
 
 
 @click.command()
-@click.argument("node")
+@click.argument("node", shell_complete=completer("node"))
+@output_option
 @pass_luna
-def why(luna: "Luna", node: str) -> None:
+def why(luna: "Luna", node: str, output: str) -> None:
     """Say in words what NODE waits for, or what it failed at."""
     from luna_core.boot.why import why as explained
 
-    click.echo(explained(luna, node))
+    said = explained(luna, node)
+    if output == "table":
+        click.echo(said)
+    else:
+        emit_one({"node": node, "why": said}, output)
 
 
 def _latest(luna: "Luna", nodes: str) -> "list[BootSession]":

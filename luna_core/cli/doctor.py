@@ -23,6 +23,6 @@ def doctor(luna: "Luna", ctx: click.Context, output: str) -> None:
     from luna_core.operations.checkup import checkup
 
     results = checkup(luna)
-    emit([dataclasses.asdict(one) for one in results], COLUMNS, output)
+    emit([dataclasses.asdict(one) for one in results], COLUMNS, output, wrap=True)
     if any(one.status == "failed" for one in results):
         ctx.exit(1)

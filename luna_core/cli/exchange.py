@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--kind", "wanted", multiple=True, metavar="KIND", shell_complete=kinds, help="Only this. Repeatable.")
-@click.option("-f", "--format", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "-f", "--format", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to write it."
+)
 @click.option("-o", "--output", "file", metavar="FILE", help="Where to write it; standard output if not given.")
 @pass_luna
 def export(luna: "Luna", wanted: tuple[str, ...], format: str, file: str | None) -> None:

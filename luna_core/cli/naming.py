@@ -42,7 +42,7 @@ def list_unknown(luna: "Luna", output: str) -> None:
 
 
 @unknown.command()
-@click.argument("machine", metavar="MAC|all")
+@click.argument("machine", metavar="MAC|all", shell_complete=completer("unknown_machine"))
 @pass_luna
 def forget(luna: "Luna", machine: str) -> None:
     """Forget a machine, or all; one that still waits comes back when it asks again."""

@@ -3,7 +3,9 @@
 import json
 import shutil
 import sys
-from collections.abc import Collection, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -13,15 +15,18 @@ NARROWEST = 8
 NONE = "-"
 
 
-def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, nothing: str = "") -> None:
+def emit(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, nothing: str = "", wrap: bool = False
+) -> None:
     """Print objects: in full as `json` or `yaml`, or only these columns as a `table`.
 
-    `nothing` is the sentence that stands, on standard error, for a table without rows.
+    `nothing` is the sentence that stands, on standard error, for a table without rows. With `wrap` a table has all of
+    its text, on as many lines as that takes.
     """
     if output == "table" and nothing and not rows:
         click.echo(nothing, err=True)
     elif output == "table":
-        print_table(rows, columns)
+        print_table(rows, columns, wrap=wrap)
     else:
         click.echo(serialised([dict(row) for row in rows], output), nl=False)
 
@@ -48,11 +53,11 @@ def serialised(value: Any, output: str) -> str:
     return dump(value)
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, wrap: bool = False) -> None:
     """Print columns side by side, the first of which names the row.
 
     Where they don't fit the terminal, columns without any value are left out, the last first; then the widest but the
-    first give way until all fit, and cut cells end in `…`.
+    first give way until all fit, and cut cells end in `…`, or are wrapped.
     """
     table = [[column.replace("_", " ").upper(), *(cell(row.get(column)) for row in rows)] for column in columns]
     widths = [max(map(len, column)) for column in table]
@@ -62,9 +67,15 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
             if _width(widths) > room and set(table[index][1:]) == {NONE}:
                 del table[index], widths[index]
         _shrink(widths, room)
-    cells = zip(*table, strict=True)
-    lines = (GAP.join(_fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells)
-    click.echo("\n".join(lines))
+    rows_of_cells = zip(*table, strict=True)
+    lines = (line for row in rows_of_cells for line in (_wrapped(row, widths) if wrap else [row]))
+    fitted = (GAP.join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    click.echo("\n".join(fitted))
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterator[Sequence[str]]:
+    """The lines that a row takes."""
+    return zip_longest(*(textwrap.wrap(text, width) for text, width in zip(row, widths, strict=True)), fillvalue="")
 
 
 def _width(widths: Sequence[int]) -> int:

@@ -32,7 +32,7 @@ def list_plugins(output: str) -> None:
     from luna_core.settings import machine_settings
 
     settings = machine_settings()
-    emit([_row(record) for record in _records(settings, _hooks(settings))], COLUMNS, output)
+    emit([_row(record) for record in _records(settings, _hooks(settings))], COLUMNS, output, wrap=True)
 
 
 @plugin.command()

@@ -25,7 +25,7 @@ def settings() -> None:
 @pass_luna
 def list_settings(luna: "Luna", output: str) -> None:
     """List all settings with their values."""
-    emit(_rows(luna), COLUMNS, output)
+    emit(_rows(luna), COLUMNS, output, wrap=True)
 
 
 @settings.command()

@@ -67,6 +67,7 @@ def test_watch_shows_how_far_each_node_is(luna: Luna) -> None:
     assert all(word in rows["node003"] for word in ("download", "42.5", "11.0 MB/s", "booting"))
     (row,) = json.loads(luna("boot", "watch", "node003", "--once", "-o", "json").stdout)
     assert (row["percent"], row["peers"], row["outcome"]) == (42.5, 3, "booting")
+    assert luna("boot", "watch", "node004", "--once").stderr == "None of these nodes has booted yet.\n"
 
 
 def test_watch_ends_when_all_are_up_or_one_has_failed_or_time_is_up(luna: Luna) -> None:
@@ -117,6 +118,8 @@ def test_report_draws_the_waterfall_and_writes_the_picture(luna: Luna, tmp_path:
     root = ElementTree.parse(tmp_path / "boot.svg").getroot()  # noqa: S314 - our own
     assert root.tag.endswith("svg")
     assert "has booted yet" in luna("boot", "report", "node004").stderr
+    (row,) = json.loads(luna("boot", "report", "node002", "-o", "json").stdout)
+    assert (row["outcome"], row["total_s"], row["spans"][-1]["phase"]) == ("failed", 90.0, "download")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,11 @@ def test_report_draws_the_waterfall_and_writes_the_picture(luna: Luna, tmp_path:
 def test_why_says_it_in_words(luna: Luna, node: str, said: str) -> None:
     done = luna("why", node)
     assert (done.returncode, said in done.stdout) == (0, True), done.stdout
+
+
+def test_why_is_there_for_programs_too(luna: Luna) -> None:
+    said = json.loads(luna("why", "node001", "-o", "json").stdout)
+    assert (said["node"], said["why"].endswith("and is up.")) == ("node001", True)
 
 
 def test_a_node_that_is_unknown_is_named(luna: Luna) -> None:

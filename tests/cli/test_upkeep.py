@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from luna_core.cli.output import emit
 from luna_core.services import neighbour_table
 from luna_core.services.status import alone
 from luna_core.services.user import AS_ROOT
@@ -63,6 +65,18 @@ def test_doctor_tells_what_failed_and_exits_with_1(site: Luna) -> None:
     assert "ok" in rows["site: fine"]
     assert "no power" in rows["site: power"]
     assert "Traceback" not in done.err
+
+
+def test_a_terminal_is_shown_all_of_what_doctor_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    row = {"check": "services", "status": "warning", "message": "luna serve does not run here, as " + "it should " * 9}
+    emit([row], ("check", "status", "message"), "table", wrap=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 50
+    assert " ".join(" ".join(lines).split()) == f"CHECK STATUS MESSAGE services warning {row['message']}".strip()
 
 
 def test_doctor_warns_of_a_table_of_neighbours_that_is_too_small(

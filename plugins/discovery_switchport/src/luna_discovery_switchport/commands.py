@@ -57,7 +57,7 @@ def test(luna: "Luna", switch: str, output: str) -> int:
 
     switches, cabling = read_cabling(luna)
     steps = diagnose(_named(switches, switch), cabling)
-    emit([vars(one) for one in steps], ("status", "step", "found"), output)
+    emit([vars(one) for one in steps], ("status", "step", "found"), output, wrap=True)
     return int(any(one.status == "failed" for one in steps))
 
 

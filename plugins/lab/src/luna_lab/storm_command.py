@@ -18,7 +18,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--controller-mbit", default=20.0, show_default=True, metavar="MBIT", help="Rate of the controller's link."
         ),
-        click.option("--transport", type=click.Choice(["torrent", "http"]), default="torrent", show_default=True),
+        click.option(
+            "--transport",
+            type=click.Choice(["torrent", "http"]),
+            default="torrent",
+            show_default=True,
+            help="How nodes fetch the image.",
+        ),
         click.option("--racks", default=0, metavar="NUMBER", help="Racks with a switch each; one switch for all if 0."),
         click.option("--uplink", "uplink_mbit", type=float, metavar="MBIT", help="Rate of every rack's uplink."),
         click.option("--relays", is_flag=True, help="Let nodes hand kernel and initramfs on."),
@@ -32,7 +38,14 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--name", help="What to call the lab; by default storm- and this process's number."),
         click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw it as curves too."),
-        click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Choice(["table", "json"]),
+            default="table",
+            show_default=True,
+            help="How to print it.",
+        ),
     ]
     return functools.reduce(lambda function, option: option(function), reversed(options), command)
 
