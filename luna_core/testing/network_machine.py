@@ -24,7 +24,7 @@ PACKAGES = (
     *("user-mode-linux", "network-manager", "libnm0", "libndp0", "libjansson4", "libpsl5"),
     *("netplan.io", "libnetplan0 | libnetplan1", "ifupdown", "ifenslave", "bridge-utils", "vlan"),
 )
-LIMIT_S = 300
+LIMIT_S = 330
 BOOTS = 2
 _USUAL_MTU = 1500
 # Exit statuses of timeout(1), after a signal that can be caught and after one that can't.
@@ -99,7 +99,7 @@ def _of_link(link: Any) -> Iterator[str]:
 def read(cases: Mapping[str, Case], directory: Path) -> Mapping[str, "Seen"]:
     """What became of each case, all in one boot. Raises CommandFailed if the machine doesn't come that far.
 
-    One that didn't end by itself, which tells of its kernel and not of the files, is booted once more.
+    One that didn't do all of them, which may tell of its kernel and not of the files, is booted once more.
     """
     packages = unpacked("network-readers", PACKAGES, merged=True)
     for name, case in cases.items():
@@ -122,8 +122,10 @@ def read(cases: Mapping[str, Case], directory: Path) -> Mapping[str, "Seen"]:
     limited = ["timeout", "--kill-after=5", str(LIMIT_S), "unshare", "--net", "sh", "-c", network, "sh", *machine]
     failure = directory / "failure"
     for _ in range(BOOTS):
+        failure.unlink(missing_ok=True)
         run_contained(limited, print, accepted=(0, *_TOO_LONG))
-        assert not failure.exists(), failure.read_text()
         if all((directory / f"{name}.json").exists() for name in cases):
             break
+        print(failure.read_text() if failure.exists() else "The machine said nothing of its end.")
+    assert not failure.exists(), failure.read_text()
     return {name: Seen(directory, name) for name in cases}
