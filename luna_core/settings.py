@@ -142,8 +142,7 @@ def machine_settings(environ: Mapping[str, str] = os.environ) -> MachineSettings
 
     Raises BadInput for a file that can't be parsed, an unknown key, or a value of the wrong type.
     """
-    # Not the other way round: to look for what the environment lacks is slow, and plugins ask for this at each boot.
-    given = tuple((name, environ[name]) for name in environ if name in _VARIABLES)
+    given = tuple((name, environ[name]) for name in _VARIABLES if name in environ)
     path = Path(environ.get("LUNA_CONFIG", DEFAULT_CONFIG))
     return _machine_settings(given, path, _state_of(path), os.getcwd())
 

@@ -347,4 +347,9 @@ def _environment() -> jinja2.Environment:
 
 
 def _render(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(**values)
+    return _template(template).render(values)
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,6 +25,7 @@ from luna_core.operations.work import LAST, Work, walk_changes
 LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
 _OF_A_NODE = (NodeState, PowerRecord, HostKeys)
+UNFINISHED = ("booting", "failed")
 # Some fifteen failed installations, with their logs.
 MOST_EVENTS = 200
 LAST_PHASE = "finish"
@@ -52,18 +53,17 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
     """
     newest = boots(work, node, limit=1) if waited else []
     if newest and _waits(newest[0]):
-        return _turn_came(work, node, newest[0], {"address": address, **version})
-    kept = boots(work, node)
-    for earlier in kept[: KEPT_BOOTS - 1]:
-        if earlier.outcome in ("booting", "failed"):
-            work.put(earlier.changed(outcome="abandoned"))
-    for old in kept[KEPT_BOOTS - 1 :]:
+        return _turn_came(work, newest[0], {"address": address, **version})
+    kept = _boot_ids(work, node)
+    for earlier in _unfinished(work, kept[: KEPT_BOOTS - 1]):
+        work.put(earlier.changed(outcome="abandoned"))
+    for old in work.many(BootSession, kept[KEPT_BOOTS - 1 :]):
         work.remove(old)
     token = secrets.token_urlsafe(32)
     values = {"address": address, "opened": now(), **_heard(), **_hashes(token), **version}
     session = BootSession.new(name=node.name, node=node.id, **values)
     work.add(session)
-    set_state(work, node, "booting")
+    _set_state(work, session, "booting")
     return Opened(session, token)
 
 
@@ -73,11 +73,11 @@ def record_waiting(work: Work, node: Node, address: str, version: Mapping[str, A
     return record_event(work, session, BootEvent(time=now(), phase=WAITING_PHASE, status="started", log=str(before)))
 
 
-def _turn_came(work: Work, node: Node, session: BootSession, values: Mapping[str, Any]) -> Opened:
+def _turn_came(work: Work, session: BootSession, values: Mapping[str, Any]) -> Opened:
     token = secrets.token_urlsafe(32)
     event = BootEvent(time=now(), phase=WAITING_PHASE, status="done")
     current = record_event(work, session.changed(**_hashes(token), **values), event)
-    set_state(work, node, "booting")
+    _set_state(work, session, "booting")
     return Opened(current, token)
 
 
@@ -115,9 +115,9 @@ def record_event(work: Work, session: BootSession, event: BootEvent) -> BootSess
     changed = session.changed(events=(*session.events, event)[-MOST_EVENTS:], outcome=outcome, **_heard())
     work.put(changed)
     if outcome == "booting":
-        set_state(work, work.by_id(Node, session.node), f"{event.phase}")
+        _set_state(work, session, event.phase)
     else:
-        set_state(work, work.by_id(Node, session.node), outcome, detail=event.phase if outcome == "failed" else "")
+        _set_state(work, session, outcome, detail=event.phase if outcome == "failed" else "")
     return changed
 
 
@@ -133,7 +133,7 @@ def record_local(work: Work, session: BootSession) -> None:
     """The node was sent to its own disk, so that its session is over; what remains is to see it come up."""
     event = BootEvent(time=now(), phase=LOCAL_PHASE, status="done")
     work.put(session.changed(outcome="installed", events=(event,)))
-    set_state(work, work.by_id(Node, session.node), "installed", detail=LOCAL_PHASE)
+    _set_state(work, session, "installed", detail=LOCAL_PHASE)
 
 
 def record_progress(work: Work, session_id: str, progress: Mapping[str, Any]) -> None:
@@ -153,13 +153,12 @@ def record_up(work: Work, session: BootSession) -> None:
     """The node answers: the boot is over."""
     event = BootEvent(time=now(), phase="up", status="done")
     work.put(session.changed(outcome="up", events=(*session.events, event)))
-    set_state(work, work.by_id(Node, session.node), "up")
+    _set_state(work, session, "up")
 
 
 def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSession]:
     """The boots of a node that are kept, newest first."""
-    owners = work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
-    return work.many(BootSession, [owner.id for owner in owners])
+    return work.many(BootSession, _boot_ids(work, node, limit))
 
 
 def forget_deleted(work: Work) -> None:
@@ -170,20 +169,33 @@ def forget_deleted(work: Work) -> None:
                 work.remove(gone)
 
 
-def set_state(work: Work, node: Node, state: str, *, detail: str = "") -> None:
-    """Keep a node's boot state."""
-    found = next(iter(work.many(NodeState, [node.id])), None)
-    if found is None or (found.state, found.detail) != (state, detail):
-        work.put(NodeState.load({"id": node.id, "name": node.name, "state": state, "since": now(), "detail": detail}))
-
-
 def now() -> str:
     """The time as RFC 3339 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def _set_state(work: Work, session: BootSession, state: str, *, detail: str = "") -> None:
+    """Keep the state of the session's node, which is there, for its sessions go with it."""
+    found = next(iter(work.many(NodeState, [session.node])), None)
+    if found is None or (found.state, found.detail) != (state, detail):
+        values = {"id": session.node, "name": session.name, "state": state, "since": now(), "detail": detail}
+        work.put(NodeState.load(values))
+
+
 def _is_live(session: BootSession) -> bool:
-    return session.outcome in ("booting", "failed") and _silent(session) < LIFETIME
+    return session.outcome in UNFINISHED and _silent(session) < LIFETIME
+
+
+def _boot_ids(work: Work, node: Node, limit: int | None = None) -> list[str]:
+    owners = work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
+    return [owner.id for owner in owners]
+
+
+def _unfinished(work: Work, ids: Sequence[str]) -> list[BootSession]:
+    """Those of these boots that aren't over: one at most of ten that a node has, and the others are long to decode."""
+    bodies = {one.id: one.body for one in work.transaction.fetch(BootSession.kind, ids)} if ids else {}
+    stored = [one for one, body in bodies.items() if body.get("outcome", "booting") in UNFINISHED]
+    return [one for one in work.many(BootSession, stored) if one.outcome in UNFINISHED]
 
 
 def _heard() -> dict[str, Any]:

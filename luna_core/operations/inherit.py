@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from luna_core.errors import BadInput
-from luna_core.model import Cluster, Group, InterfaceSpec, Node, NodeInterface, Profile
+from luna_core.model import Cluster, Group, InterfaceSpec, Node, NodeInterface
 from luna_core.operations.explain import DEFAULT, Said
 from luna_core.operations.work import Work
 
@@ -17,23 +17,24 @@ class Lineage:
     groups: tuple[Group, ...]
     cluster: Cluster
 
-    def profiles(self, node: Node | None = None) -> Iterator[Profile]:
-        """The node and everybody above it."""
-        if node is not None:
-            yield node
-        yield from self.groups
-        yield self.cluster
-
     def say(self, field: str, node: Node | None = None) -> Said:
         """The nearest value of a Profile's field."""
-        for profile in self.profiles(node):
-            if (value := getattr(profile, field)) is not None:
-                return Said(value, _title(profile))
-        return Said(None, DEFAULT)
+        if node is not None and (value := getattr(node, field)) is not None:
+            return Said(value, _title(node))
+        if field not in self._said_above:
+            above: tuple[Group | Cluster, ...] = (*self.groups, self.cluster)
+            said = (Said(value, _title(one)) for one in above if (value := getattr(one, field)) is not None)
+            self._said_above[field] = next(said, Said(None, DEFAULT))
+        return self._said_above[field]
 
     def tags(self, node: Node | None = None) -> tuple[str, ...]:
         """The tags of the node and of all its groups."""
         return tuple(sorted({tag for one in (node, *self.groups) if one is not None for tag in one.tags}))
+
+    @cached_property
+    def _said_above(self) -> dict[str, Said]:
+        """What groups and cluster say, by field, worked out once for all nodes of the group."""
+        return {}
 
     @cached_property
     def group_interfaces(self) -> Mapping[str, InterfaceSpec]:
@@ -112,5 +113,5 @@ def _as_nodes(name: str, spec: InterfaceSpec) -> NodeInterface:
     return NodeInterface.model_construct(**{"mac": None, "absent": False, **dict(spec), "type": kind})
 
 
-def _title(profile: Profile) -> str:
-    return f"{profile.kind} {profile.name}" if isinstance(profile, Node | Group | Cluster) else DEFAULT
+def _title(profile: Node | Group | Cluster) -> str:
+    return f"{profile.kind} {profile.name}"

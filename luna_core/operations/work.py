@@ -76,6 +76,12 @@ class Work:
             raise NotFound(model.kind, identity)
         return found
 
+    def refuse_gone(self, known: StoredObject) -> None:
+        """Raise NotFound for an object that an earlier transaction read if it is no more; it isn't read again."""
+        owners = self.owners(f"name:{known.kind}", known.name, known.name)
+        if not any(one.id == known.id for one in owners):
+            self.by_id(type(known), known.id)
+
     def name_of(self, model: type[StoredObject], identity: str) -> str:
         """The name of an object, also of one that this transaction removes; its id if it is long gone."""
         found = self._by_id(model, identity) or self._stored.get((model.kind, identity))

@@ -192,7 +192,8 @@ class BootService:
         def open_one(work: Work) -> sessions.Opened:
             waiting.forget(work, machine.macs)
             values = {} if local else {**_version(facts), "loads_from": relay.name if relay else ""}
-            opened = sessions.open_session(work, work.by_id(Node, node.id), address, values, waited=turn.waited)
+            work.refuse_gone(node)
+            opened = sessions.open_session(work, node, address, values, waited=turn.waited)
             if local:
                 sessions.record_local(work, opened.session)
             if verdict.notices:
