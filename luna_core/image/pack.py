@@ -12,6 +12,7 @@ from typing import Final
 
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.cut import SHARD_BYTES, Item, cut, items
+from luna_core.image.kernel import bootable
 from luna_core.image.private import private_archive, set_apart
 from luna_core.image.scan import Entry, Scan, TreeChanged, scan
 from luna_core.image.squashfs import not_kept, write_squashfs
@@ -198,7 +199,8 @@ def _signature(entry: Entry) -> tuple[bytes, ...] | tuple[object, ...]:
 def _manifest(
     source: Source, writer: VersionWriter, found: Scan, shards: tuple[Shard, ...], private: Shard | None
 ) -> Manifest:
-    kernel = writer.add_boot_file("kernel", source.kernel)
+    with bootable(source.kernel, writer.work) as file:
+        kernel = writer.add_boot_file("kernel", file)
     initramfs = writer.add_boot_file("initramfs", source.initramfs)
     return Manifest(
         image=source.image,

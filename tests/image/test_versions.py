@@ -1,3 +1,4 @@
+import gzip
 import os
 import subprocess
 import sys
@@ -23,6 +24,16 @@ def test_a_version_holds_what_its_manifest_names(many: Path, packed: Pack) -> No
     assert check_version(version.directory) == []
     assert (version.directory / "kernel").read_text() == "kernel"
     assert all(path.stat().st_mode & 0o004 for path in version.directory.rglob("*"))
+
+
+def test_a_kernel_in_gzips_format_is_packed_as_firmware_starts_it(many: Path, tmp_path: Path, packed: Pack) -> None:
+    (tmp_path / "kernel").write_bytes(gzip.compress(b"MZ program for UEFI"))
+    version = packed(many)
+    assert (version.directory / "kernel").read_bytes() == b"MZ program for UEFI"
+    assert check_version(version.directory) == []
+    (tmp_path / "kernel").write_bytes(gzip.compress(b"MZ program for UEFI")[:-4])
+    with pytest.raises(LunaError, match="kernel can't be unpacked"):
+        packed(many)
 
 
 def test_damage_is_found_by_name(many: Path, packed: Pack) -> None:
