@@ -92,11 +92,28 @@ def test_packages_depend_on_the_release_and_the_settings(tmp_path: Path) -> None
     def packages(options: dict[str, str], **settings: Any) -> set[str]:
         return set(Debian().boot_packages(image(tmp_path, options, **settings)))
 
-    assert "linux-image-amd64" in packages({})
+    own = run(["dpkg", "--print-architecture"]).strip()
+    assert f"linux-image-{own}" in packages({})
+    assert "python3" not in packages({"architecture": own})
+    other = "amd64" if own == "arm64" else "arm64"
+    assert {f"linux-image-{other}", "python3"} <= packages({"architecture": other})
+    assert {f"linux-image-{other}", "python3"} <= packages({}, debian_architecture=other)
     assert "linux-image-generic" in packages({"release": "noble"})
     assert "linux-image-rt-amd64" in packages({"kernel": "linux-image-rt-amd64"})
     assert "locales" not in packages({})
     assert "locales" in packages({}, debian_locale="de_DE.UTF-8")
+
+
+def test_a_tree_is_built_for_the_architecture_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[Any] = []
+    (tmp_path / "etc/apt/apt.conf.d").mkdir(parents=True)
+    monkeypatch.setattr(build, "run_contained", lambda command, tell: commands.append(command))
+    Debian().build(image(tmp_path, {"architecture": "arm64"}), tmp_path, ["hello"], print)
+    Debian().build(image(tmp_path, {}), tmp_path, ["hello"], print)
+    own = run(["dpkg", "--print-architecture"]).strip()
+    assert ["--architectures=arm64" in commands[0], f"--architectures={own}" in commands[1]] == [True, True]
 
 
 def test_kernels_are_sorted_as_debian_sorts_versions(tmp_path: Path) -> None:
