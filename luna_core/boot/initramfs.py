@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from shutil import which
 
 from luna_core.boot.foreign_runtime import build_foreign_runtime
 from luna_core.boot.in_tree import SCRATCH, run_in_tree
@@ -16,6 +17,7 @@ from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
 from luna_core.chroot.machine import is_foreign
 from luna_core.errors import BadInput, CommandFailed
 from luna_core.interfaces import Distro
+from luna_core.run import run
 from luna_core.types import DracutModule, Image, InitrdFile, Kernel
 
 _MODULES = "usr/lib/dracut/modules.d"
@@ -45,13 +47,28 @@ def build_initramfs(
         shutil.copytree(tree / _MODULES, work / "modules.d", symlinks=True)
         module = _place_module(work / "modules.d")
         _place_answers(tree, module, list(files), runtime_cache, tls=tls)
-        said = run_in_tree(tree, work, distro.initramfs_command(image, kernel, f"{SCRATCH}/initramfs"))
+        command = distro.initramfs_command(image, kernel, f"{SCRATCH}/initramfs")
+        command, compressor = _uncompressed(command) if is_foreign(tree) else (command, [])
+        said = run_in_tree(tree, work, command)
         made = work / "scratch/initramfs"
         if not made.exists() or not (module / "installed").exists():
             last = "\n".join(said.strip().splitlines()[-20:])
             raise CommandFailed(f"dracut made no initramfs with luna's module in {tree}:\n{last}")
+        if compressor:
+            plain = made.replace(work / "plain")
+            run(["sh", "-c", 'exec < "$1" > "$2" && shift 2 && exec "$@"', "sh", plain, made, *compressor])
         made.chmod(0o644)
         os.replace(made, output)
+
+
+def _uncompressed(command: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """A dracut command without what it compresses with, and that; an emulator would need ten times as long for it."""
+    words = list(command)
+    place = words.index("--compress") if "--compress" in words else len(words)
+    compressor = " ".join(words[place + 1 : place + 2]).split()
+    if not compressor or which(compressor[0]) is None:
+        return command, []
+    return [*words[:place], "--no-compress", *words[place + 2 :]], compressor
 
 
 def largest_files(tree: Path, initramfs: Path, count: int = 5) -> list[tuple[str, int]]:
