@@ -21,10 +21,11 @@ DISK_MB = 2048
 DRACUT = (*DISK_PACKAGES, "grub-efi-amd64-signed", "shim-signed", "xfsprogs", "btrfs-progs")
 INITRAMFS_TOOLS = (*DISK_PACKAGES, "initramfs-tools")
 SYSTEMD_BOOT = (*DISK_PACKAGES, "systemd-boot", "grub2-common-")
+BIOS = "{name: bios1, type: bios, size: 1M}"
 ESP = "{name: efi1, type: efi, size: 128M, format: vfat, mount: /boot/efi}"
-PLAIN = f"""
+PLAIN = """
 disks:
-  one: {{first: true, partitions: [{ESP}, {{name: root, size: rest, format: %s, mount: /}}]}}
+  one: {first: true, partitions: [%s, {name: root, size: rest, format: %s, mount: /}]}
 """
 MIRROR = f"""
 disks:
@@ -37,13 +38,17 @@ disks:
 raids:
   system: {{level: 1, members: [root1, root2], format: ext4, mount: /}}
 """
-SWAP_ON_LVM = f"""
+XFS = f"""
 disks:
   one:
     first: true
     partitions: [{ESP}, {{name: root, size: 1500M, format: xfs, mount: /}}, {{name: pv, size: rest}}]
 volume_groups:
-  vg0: {{members: [pv], volumes: [{{name: swap, size: rest, format: swap}}]}}
+  vg0:
+    members: [pv]
+    volumes:
+    - {{name: swap, size: 100M, format: swap}}
+    - {{name: scratch, size: rest, format: ext4, mount: /scratch, keep: true}}
 """
 PARTSCRIPT = """
 printf 'label: dos\\nstart=1MiB, type=83, bootable\\n' | sfdisk /dev/vda
@@ -51,8 +56,6 @@ udevadm settle
 mkfs.ext4 -q -F /dev/vda1
 mount /dev/vda1 "$NEWROOT"
 """
-# The fifth byte is the variable's value (UEFI specification, section 3.3); efivarfs has attributes before it.
-IS_SECURE = "od -An -tu1 -j4 -N1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(5400)]
 
 
@@ -72,23 +75,27 @@ class Case:
 
 CASES = {
     "UEFI mirror without a disk": Case(layout=MIRROR, disks=2, pulled=True, says={"cat /proc/mdstat": r"\[2/1\]"}),
-    "Secure Boot": Case(
-        layout=PLAIN % "ext4", secure_boot=True, says={IS_SECURE: "1", "mokutil --sb-state": "enabled"}
+    "Secure Boot, xfs, swap on LVM": Case(
+        layout=XFS,
+        secure_boot=True,
+        says={
+            "mokutil --sb-state": "SecureBoot enabled",
+            "findmnt -no FSTYPE /": "xfs",
+            "swapon --show=NAME --noheadings": "^/dev/dm-",
+            "lvs --noheadings --options lv_name,lv_tags": r"scratch +luna_keep\n",
+        },
     ),
-    "xfs, swap on LVM": Case(
-        layout=SWAP_ON_LVM, says={"findmnt -no FSTYPE /": "xfs", "swapon --show=NAME --noheadings": "/dev/dm-0"}
-    ),
-    "btrfs": Case(layout=PLAIN % "btrfs", says={"findmnt -no FSTYPE /": "btrfs"}),
+    "btrfs, BIOS": Case(layout=PLAIN % (BIOS, "btrfs"), uefi=False, says={"findmnt -no FSTYPE /": "btrfs"}),
     "partscript, BIOS": Case(partscript=PARTSCRIPT, uefi=False, says={"findmnt -no SOURCE /": "/dev/vda1"}),
     "initramfs-tools on a mirror without a disk": Case(
         layout=MIRROR,
         packages=INITRAMFS_TOOLS,
         disks=2,
         pulled=True,
-        says={"cat /proc/mdstat": r"\[2/1\]", "ls /run/initramfs": ""},
+        says={"cat /proc/mdstat": r"\[2/1\]", "lsinitramfs /boot/initrd.img-$(uname -r)": "scripts/local-block/mdadm"},
     ),
     "systemd-boot": Case(
-        layout=PLAIN % "ext4", packages=SYSTEMD_BOOT, says={"bootctl status": "Product: systemd-boot"}
+        layout=PLAIN % (ESP, "ext4"), packages=SYSTEMD_BOOT, says={"bootctl status": "Product: systemd-boot"}
     ),
 }
 
