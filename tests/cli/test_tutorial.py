@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(300)
 def test_the_commands_of_the_tutorial_work_as_written(state: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs/tutorial/first-cluster.md").read_text()
     commands = re.findall(r"^    (.+)$", page, re.MULTILINE)
@@ -21,7 +24,7 @@ def test_the_commands_of_the_tutorial_work_as_written(state: Path, tmp_path: Pat
         env=os.environ | {"PATH": path, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=250,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "kernel_arguments" in done.stdout

@@ -19,7 +19,10 @@ class CommunityTalk:
     def __init__(self, switch: Switch) -> None:
         """Raises BadInput if the switch has no community."""
         if not switch.community:
-            raise BadInput(f"switch {switch.name}: community: it has none; accepted is that of its SNMP agent.")
+            raise BadInput(
+                f"switch {switch.name}: community: it has none; accepted is that of its SNMP agent. "
+                f"'luna switch change {switch.name} --community @-' takes it from standard input."
+            )
         self.switch = switch
         self._version = int(switch.snmp_version == "2c")
         self._lines: list[_Line] = []
