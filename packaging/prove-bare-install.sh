@@ -52,11 +52,21 @@ services_that_run() {
     cat "$1"/proc/[0-9]*/comm 2>/dev/null | grep -xE 'named|dhcpd|kea-dhcp4|nginx|sshd|snmpd|in.tftpd|systemd-network' || true
 }
 
+# The tree becomes this process's root: within a chroot there would be neither user namespaces nor private mounts.
+enter_tree() {
+    mount --bind "$1" "$1"
+    mount --rbind /dev "$1/dev"
+    mount --rbind /sys "$1/sys"
+    mount -t proc proc "$1/proc"
+    cd "$1"
+    pivot_root . .
+    umount --lazy .
+    cd /
+}
+
 run_in_tree() {
-    local tree=$1 user=$2 running
-    mount --rbind /dev "$tree/dev"
-    mount --rbind /sys "$tree/sys"
-    mount -t proc proc "$tree/proc"
+    local tree=/ user=$2 running
+    enter_tree "$1"
 
     in_tree /root "$tree" apt-get update --quiet
     in_tree /root "$tree" apt-get install --yes --quiet --no-install-recommends make git
