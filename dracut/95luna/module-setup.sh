@@ -32,14 +32,26 @@ installkernel() {
     hostonly='' instmods \
         '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' virtio_net vmxnet3 hv_netvsc bonding 8021q \
         mlx4_ib mlx5_ib ib_ipoib ipv6 af_packet \
-        '=drivers/ata' '=drivers/nvme' sd_mod virtio_blk virtio_scsi virtio_pci virtio_rng vmw_pvscsi hv_storvsc \
+        '=drivers/ata' '=drivers/nvme/host' sd_mod virtio_blk virtio_scsi virtio_pci virtio_rng vmw_pvscsi hv_storvsc \
         megaraid_sas mpt3sas mpi3mr aacraid hpsa smartpqi dm_mod raid0 raid1 raid10 raid456 \
-        ext4 xfs vfat nls_cp437 nls_ascii nls_iso8859-1 overlay squashfs erofs loop \
+        ext4 vfat nls_cp437 nls_ascii nls_iso8859-1 overlay squashfs loop \
         ipmi_si ipmi_ssif ipmi_devintf xhci_pci ehci_pci uhci_hcd usbhid hid_generic
     # Of some size, and with nobody to make such a file system without use.
     if luna_has mkfs.btrfs; then hostonly='' instmods btrfs; fi
+    if luna_has mkfs.xfs; then hostonly='' instmods xfs; fi
     if luna_has cryptsetup; then hostonly='' instmods dm_crypt algif_skcipher xts ecb aesni_intel aes_ce_blk; fi
     if luna_has_tpm; then hostonly='' instmods '=drivers/char/tpm'; fi
+    luna_decompress_modules
+}
+
+# In the one stream of the initramfs they are smaller than in a stream each, which it could not make smaller.
+luna_decompress_modules() {
+    if command -v xz > /dev/null; then
+        find "${initdir:?}/lib/modules/" -name '*.ko.xz' -exec xz --decompress {} +
+    fi
+    if command -v zstd > /dev/null; then
+        find "${initdir:?}/lib/modules/" -name '*.ko.zst' -exec zstd --decompress --quiet --rm {} +
+    fi
 }
 
 # Whether the tree can seal a key to a TPM: systemd loads these libraries at run time.

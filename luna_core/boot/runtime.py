@@ -26,7 +26,7 @@ HOME = "usr/lib/luna"
 PYTHON_DIRECTORY = f"/{HOME}/python"
 # Loaded by name: libzstd by luna's client, libgcc_s by glibc when a thread ends.
 _LIBRARIES = ("libgcc_s.so.1", "libzstd.so.1")
-_LAYOUT_VERSION = "2"
+_LAYOUT_VERSION = "3"
 # Far more than one controller uses at a time, for others may be copying theirs to an initramfs meanwhile.
 KEPT = 8
 
@@ -139,6 +139,8 @@ def _compile(part: _Part, destination: Path) -> None:
         str(destination.with_suffix(".pyc")),
         dfile=part.place.removeprefix("python/"),
         doraise=True,
+        # Without docstrings, which are a fifth of it.
+        optimize=2,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
 

@@ -47,7 +47,7 @@ class Debian(Distro):
         return [
             *("dracut", "--force", "--reproducible", "--no-hostonly", "--no-hostonly-cmdline", "--no-early-microcode"),
             *("--conf", "/dev/null", "--confdir", "/tmp"),  # noqa: S108 - empty here
-            *("--compress", f"zstd -{image.cluster.settings.get('image.initramfs_level', 19)} -T0"),
+            *("--compress", f"zstd -{image.cluster.settings.get('image.initramfs_level', 19)} --long=26 -T0"),
             *("--modules", " ".join(modules), "--omit", " ".join(omitted)),
             *("--add-drivers", " ".join(image.kernel_modules), "--kver", kernel.release, output),
         ]

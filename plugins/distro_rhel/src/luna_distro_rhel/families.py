@@ -23,7 +23,7 @@ class El10:
     @classmethod
     def compressor(cls, level: SettingValue) -> str:
         """A command for dracut's --compress that the family's kernel can undo."""
-        return f"zstd -{level} -T0" if cls.zstd else "xz --check=crc32 --lzma2=dict=1MiB -T0"
+        return f"zstd -{level} --long=26 -T0" if cls.zstd else "xz --check=crc32 --lzma2=dict=1MiB -T0"
 
     @classmethod
     def packages(cls) -> tuple[str, ...]:
