@@ -48,7 +48,7 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without making any."""
         helps = {name: verb.help for name, verb in self.verbs.items()}
-        helps |= {name: command.get_short_help_str(100) for name, command in self.commands.items()}
+        helps |= {name: command.get_short_help_str(150) for name, command in self.commands.items()}
         added = {name: command.help for name, command in self._added(ctx).items() if name not in helps}
         for title, texts in (("Commands", helps), ("Commands of plugins", added)):
             if texts:
