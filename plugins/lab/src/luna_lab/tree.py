@@ -34,7 +34,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get --quiet update
 apt-get --quiet --yes --no-install-recommends install "$@"
 for modules in /usr/lib/modules/*; do
-    dracut --force --no-hostonly --kver "${modules##*/}"
+    # Of itself dracut adds that only on a machine whose disks need it.
+    dracut --force --no-hostonly $(! command -v tpm2 > /dev/null || echo --add tpm2-tss) --kver "${modules##*/}"
 done
 rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/*_*
 """
