@@ -143,3 +143,14 @@ def test_a_disk_keeps_what_is_on_it_when_the_machine_is_off_until_it_is_pulled(l
     node.stop()
     assert not disk.exists()
     assert node.disk(2).stat().st_size == 16 << 20
+
+
+def test_a_machine_with_a_tpm_does_not_start_where_there_is_none(
+    luna_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = luna_lab(memory_mb=64, tpm=True).machines
+    with monkeypatch.context() as without:
+        without.setenv("PATH", "/nonexistent")
+        with pytest.raises(LunaError, match="install the package swtpm"):
+            node.start()
+    assert not node.running
