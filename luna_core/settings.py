@@ -143,7 +143,8 @@ def machine_settings(environ: Mapping[str, str] = os.environ) -> MachineSettings
     Raises BadInput for a file that can't be parsed, an unknown key, or a value of the wrong type.
     """
     given = tuple((name, environ[name]) for name in _VARIABLES if name in environ)
-    path = Path(environ.get("LUNA_CONFIG", DEFAULT_CONFIG))
+    # A path is made only where one is given: plugins ask for the settings several times a boot.
+    path = Path(environ["LUNA_CONFIG"]) if "LUNA_CONFIG" in environ else DEFAULT_CONFIG
     return _machine_settings(given, path, _state_of(path), os.getcwd())
 
 

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta, tzinfo
 import pytest
 
 from luna_core.boot import sessions
+from luna_core.errors import NotFound
 from luna_core.model import Node
-from luna_core.model.boot import BootSession
+from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import Luna, Work
+from luna_core.operations.nodes import delete_nodes
+from luna_core.operations.objects import rename
 
 ADDRESS = "127.0.0.1"
 
@@ -71,3 +74,38 @@ def test_what_another_controller_heard_goes_by_the_time_of_day(
     assert is_good(luna, token)
     set_clock(monkeypatch, timedelta(minutes=31))
     assert not is_good(luna, token)
+
+
+def test_a_new_boot_ends_each_that_was_not_over_even_one_of_a_clock_that_was_ahead(
+    luna: Luna, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_another(work: Work) -> sessions.Opened:
+        return sessions.open_session(work, work.get(Node, "node001"), ADDRESS, {})
+
+    def end(work: Work) -> None:
+        (first,) = sessions.boots(work, work.get(Node, "node001"))
+        sessions.record_event(work, first, BootEvent(time=sessions.now(), phase="finish", status="done"))
+
+    luna.note(end)
+    set_clock(monkeypatch, timedelta(days=365))
+    luna.note(open_another)
+    set_clock(monkeypatch, timedelta(days=1))
+    before = luna.note(open_another)
+    set_clock(monkeypatch, timedelta(days=2))
+    last = luna.note(open_another)
+    outcomes = luna.read(lambda work: [one.outcome for one in sessions.boots(work, work.get(Node, "node001"))])
+    assert outcomes == ["abandoned", "booting", "abandoned", "installed"]
+    assert is_good(luna, last.token)
+    assert not is_good(luna, before.token)
+
+
+def test_a_node_that_was_deleted_since_it_was_read_is_missed_but_not_one_that_was_renamed(luna: Luna) -> None:
+    node = luna.read(lambda work: work.get(Node, "node001"))
+    luna.read(lambda work: work.refuse_gone(node))
+    luna.change(lambda work: rename(work, Node, "node001", "login"), "rename")
+    luna.read(lambda work: work.refuse_gone(node))
+    luna.change(lambda work: rename(work, Node, "node002", "node001"), "give another its name")
+    luna.read(lambda work: work.refuse_gone(node))
+    luna.change(lambda work: delete_nodes(work, "login"), "delete")
+    with pytest.raises(NotFound):
+        luna.read(lambda work: work.refuse_gone(node))
