@@ -9,9 +9,9 @@ import math
 import random
 import statistics
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from luna_core.types import IPAddress
@@ -153,10 +153,10 @@ class Swarm:
         """How many of a place's peers have a far one at least, lest all depend on a leader that is slow or gone."""
         return max(LEAST_LINKED, math.ceil(len(self._places.get(place, ())) * (1 - near_share)))
 
-    def _leaders_elsewhere(self, asker: Peer) -> Iterator[Peer]:
-        for place, peers in self._places.items():
-            if place is None or place != asker.place:
-                yield from islice(peers.values(), self._leaders(place))
+    def _leaders_elsewhere(self, asker: Peer) -> Iterable[Peer]:
+        # Chained, not yielded one by one: without places these are thousands, at each announce of each of them.
+        places = [(place, peers) for place, peers in self._places.items() if place is None or place != asker.place]
+        return chain.from_iterable(islice(peers.values(), self._leaders(place)) for place, peers in places)
 
 
 def _some(asker: Peer, peers: Iterable[Peer], count: int) -> list[Peer]:
