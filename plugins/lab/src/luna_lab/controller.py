@@ -17,7 +17,7 @@ from pathlib import Path
 
 from luna_core.errors import LunaError
 from luna_core.run import run
-from luna_lab import ssh
+from luna_lab import arm64, ssh
 from luna_lab.lab import CONTROLLER, CONTROLLER_IPV6, Lab
 from luna_lab.rack import Rack
 from luna_lab.tree import CACHE, IN_BAND_PACKAGES, PACKAGES, debian_tree
@@ -50,7 +50,8 @@ class Controller:
         self.rack = rack
         self.state = lab.directory / "controller"
         self._disabled = ",".join(disabled_plugins)
-        tree = debian_tree(packages=IN_BAND_PACKAGES if lab.in_band else PACKAGES, extra=extra_packages)
+        packages = IN_BAND_PACKAGES if lab.in_band else PACKAGES
+        tree = arm64.arm64_tree() if lab.arm64 else debian_tree(packages=packages, extra=extra_packages)
         prepared = prepare(tree, dracut_modules)
         # Hard links: image versions are never changed, and copies of them would fill the machine.
         run(["cp", "--archive", "--link", prepared / "state", self.state])
@@ -59,6 +60,10 @@ class Controller:
         self.luna("settings", "set", "tftp.directory", str(self.state / "tftp"))
         if lab.ipv6_only:
             self._drop_ipv4()
+        if lab.arm64:
+            self.luna("group", "change", GROUP, "--kernel-arguments", arm64.kernel_arguments(KERNEL_ARGUMENTS))
+            (self.state / "tftp").mkdir(exist_ok=True)
+            shutil.copy(arm64.ipxe(), self.state / "tftp")
         self._add_nodes()
 
     def luna(self, *words: str, stdin: str | None = None) -> str:

@@ -25,7 +25,8 @@ class Lab:
 
     `name` is by default this process's number; `disks_mb` are the sizes of the disks in each machine; `link_mbit` holds
     what each node receives to that rate, `uplink_mbit` what the controller sends (by default to the same); with
-    `in_band` the nodes' systems see their BMCs, with `tpm` each has a TPM; `listener` is called with each event, from
+    `in_band` the nodes' systems see their BMCs, with `tpm` each has a TPM, with `arm64` they are
+    arm64 machines; `listener` is called with each event, from
     any thread.
     Machines with `uefi_http` have a UEFI that boots by HTTP alone. With `ipv6_only` there is no IPv4 in the boot
     network, and the machines have UEFI: the BIOS's own network boot knows no IPv6.
@@ -45,6 +46,7 @@ class Lab:
         uplink_mbit: int | None = None,
         in_band: bool = False,
         tpm: bool = False,
+        arm64: bool = False,
         listener: Callable[[Event], None] | None = None,
     ) -> None:
         if not 1 <= nodes <= _MOST_NODES:
@@ -54,6 +56,7 @@ class Lab:
         self._limits_mbit = (link_mbit, uplink_mbit or link_mbit)
         self.in_band = in_band
         self.ipv6_only = ipv6_only
+        self.arm64 = arm64
         self._plans = [
             MachinePlan(
                 number=number,
@@ -61,11 +64,12 @@ class Lab:
                 mac=f"52:54:00:6c:{number >> 8:02x}:{number & 255:02x}",
                 address=_address(number, ipv6_only),
                 memory_mb=memory_mb,
-                uefi=uefi or uefi_http or ipv6_only,
+                uefi=uefi or uefi_http or ipv6_only or arm64,
                 uefi_http=uefi_http,
                 disks_mb=disks_mb,
                 bmc_port=_BMC_PORTS + number if in_band else None,
                 tpm=tpm,
+                arm64=arm64,
             )
             for number in range(1, nodes + 1)
         ]

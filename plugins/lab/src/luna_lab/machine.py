@@ -27,6 +27,12 @@ _SECURE_FIRMWARE = (
     ("/usr/share/OVMF", "OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd"),
     ("/usr/share/edk2/ovmf", "OVMF_CODE.secboot.fd", "OVMF_VARS.secboot.fd"),
 )
+_ARM64_FIRMWARE = (
+    ("/usr/share/AAVMF", "AAVMF_CODE.fd", "AAVMF_VARS.fd"),
+    ("/usr/share/edk2/aarch64", "QEMU_EFI-pflash.raw", "vars-template-pflash.raw"),
+)
+# Of the processors for servers one that is quickly emulated.
+_ARM64_BOARD = ("qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57")
 # The firmware's variables are written by itself alone (OvmfPkg/README).
 _SECURE = ("-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on")
 BOOT_NETWORK, BOOT_DISK = "network", "disk"
@@ -42,7 +48,8 @@ class MachinePlan:
 
     `disks_mb` are the sizes of its disks, whose serial numbers are disk1, disk2…. `bmc_port` is where, on the loopback
     interface, its BMC waits to be seen by its system; None if that sees no BMC. With `uefi_http` its UEFI boots by HTTP
-    alone, else by TFTP, over the address family of its address. With `tpm` it has a TPM 2.0.
+    alone, else by TFTP, over the address family of its address. With `tpm` it has a TPM 2.0. With
+    `arm64` it is such a machine, which has UEFI always.
     """
 
     number: int
@@ -56,6 +63,7 @@ class MachinePlan:
     cpu: str = "qemu64"
     bmc_port: int | None = None
     tpm: bool = False
+    arm64: bool = False
 
 
 class Machine:
@@ -166,11 +174,13 @@ def _command(plan: MachinePlan, network_place: int) -> list[str]:
     # graphics=off makes SeaBIOS and iPXE talk on the serial port; OVMF does so anyway. Without KVM one virtual CPU is
     # as fast as two, and the oldest CPU model the fastest.
     option_rom = ",romfile=" if plan.uefi else ""
+    machine = "q35" if plan.uefi else "q35,graphics=off"
     return [
-        *("qemu-system-x86_64", "-name", plan.name, "-machine", "q35" if plan.uefi else "q35,graphics=off"),
+        *(_ARM64_BOARD if plan.arm64 else ("qemu-system-x86_64", "-machine", machine, "-cpu", plan.cpu)),
+        *("-name", plan.name),
         # DHCPv6 knows a machine that boots by it (RFC 6355).
         *("-uuid", str(UUID(int=plan.number))),
-        *("-accel", "tcg,thread=multi,tb-size=128", "-cpu", plan.cpu, "-smp", "1", "-m", str(plan.memory_mb)),
+        *("-accel", "tcg,thread=multi,tb-size=128", "-smp", "1", "-m", str(plan.memory_mb)),
         *("-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-device", "virtio-rng-pci"),
         # A machine that found no boot server asks again, as on a rack with a server that is late.
         *("-boot", "reboot-timeout=5000"),
@@ -190,7 +200,8 @@ def _bmc(plan: MachinePlan) -> list[str]:
 
 
 def _firmware(plan: MachinePlan, prefix: Path, *, secure: bool) -> list[str]:
-    for directory, code, variables in _SECURE_FIRMWARE if secure else _FIRMWARE:
+    places = _ARM64_FIRMWARE if plan.arm64 else _SECURE_FIRMWARE if secure else _FIRMWARE
+    for directory, code, variables in places:
         if Path(directory, code).exists():
             nvram = Path(f"{prefix}.{variables}")
             # Boot entries that a system made are there at the next start.
@@ -198,11 +209,14 @@ def _firmware(plan: MachinePlan, prefix: Path, *, secure: bool) -> list[str]:
                 shutil.copyfile(Path(directory, variables), nvram)
             drives = (f"unit=0,readonly=on,file={directory}/{code}", f"unit=1,file={nvram}")
             # OVMF tries these first, for a minute and more where nobody answers (OvmfPkg/README).
-            families = (4, 6) if plan.uefi_http else (4,) if plan.address.version == 6 else ()
-            off = (f"name=opt/org.tianocore/IPv{family}PXESupport,string=n" for family in families)
+            is_ipv6 = plan.address.version == 6
+            off = ["IPv4PXESupport"] if is_ipv6 else []
+            if plan.uefi_http:
+                off = ["IPv6PXESupport", "IPv4Support" if is_ipv6 else "IPv4PXESupport"]
             return [
                 *(_SECURE if secure else ()),
                 *(word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")),
-                *(word for one in off for word in ("-fw_cfg", one)),
+                *(word for one in off for word in ("-fw_cfg", f"name=opt/org.tianocore/{one},string=n")),
             ]
-    raise LunaError(f"No UEFI firmware in {' or '.join(place[0] for place in _FIRMWARE)}: install the package ovmf.")
+    package = "qemu-efi-aarch64" if plan.arm64 else "ovmf"
+    raise LunaError(f"No UEFI firmware in {' or '.join(place[0] for place in places)}: install the package {package}.")

@@ -42,19 +42,24 @@ rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/*_*
 
 
 def debian_tree(
-    suite: str = "bookworm", packages: Sequence[str] = PACKAGES, extra: Sequence[str] = (), cache: Path = CACHE
+    suite: str = "bookworm",
+    packages: Sequence[str] = PACKAGES,
+    extra: Sequence[str] = (),
+    cache: Path = CACHE,
+    architecture: str = "",
 ) -> Path:
     """The directory of a minimal Debian with these packages, a kernel for virtual machines and dracut among them.
 
     `extra` ones make another tree, out of that without them. The first call takes some minutes, and asks the package
-    mirror that this machine's apt uses. Needs root.
+    mirror that this machine's apt uses. `architecture` is the machine's own if empty. Needs root.
     """
-    with _made_once(cache, f"{suite}-{_key(*packages)}") as (tree, partial):
+    with made_once(cache, f"{suite}-{_key(*packages)}") as (tree, partial):
         if partial:
-            run(_mmdebstrap(suite, packages, partial))
+            chosen = [f"--architectures={architecture}"] if architecture else []
+            run(mmdebstrap(suite, packages, partial, "--variant=minbase", *chosen))
     if not extra:
         return tree
-    with _made_once(cache, f"{suite}-{_key(*packages, '+', *extra)}") as (larger, partial):
+    with made_once(cache, f"{suite}-{_key(*packages, '+', *extra)}") as (larger, partial):
         if partial:
             run(["cp", "--archive", tree, partial])
             run_contained(["chroot", partial, "sh", "-euc", _INSTALL, "sh", *extra])
@@ -62,7 +67,7 @@ def debian_tree(
 
 
 @contextmanager
-def _made_once(cache: Path, name: str) -> Iterator[tuple[Path, Path | None]]:
+def made_once(cache: Path, name: str) -> Iterator[tuple[Path, Path | None]]:
     """A directory of the cache; if it isn't there yet, also the one to fill, which becomes it when all went well."""
     cache.mkdir(parents=True, exist_ok=True)
     tree, partial = cache / name, cache / f"{name}.partial"
@@ -80,12 +85,13 @@ def _key(*words: str) -> str:
     return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
 
 
-def _mmdebstrap(suite: str, packages: Sequence[str], target: Path) -> list[str | Path]:
+def mmdebstrap(suite: str, packages: Sequence[str], target: Path, *options: str) -> list[str | Path]:
+    """The command that fills a directory by this machine's package mirror."""
     settings = run(["apt-config", "dump"]).splitlines()
     transport = [line for line in settings if line.startswith(("Acquire::http", "Acquire::Check-"))]
     mirror = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"])
     return [
-        *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"),
+        *("mmdebstrap", "--quiet", "--mode=root", "--format=directory", *options),
         *(f"--aptopt={line}" for line in [*transport, 'Acquire::Languages "none"', 'APT::Install-Recommends "false"']),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")),
         f"--include={','.join(packages)}",
