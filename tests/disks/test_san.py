@@ -88,6 +88,17 @@ def test_two_disks_with_the_same_serial_number_need_not_be_one(wwid: str, simple
     assert not [one for one in look(layout).disks if one.multipath]
 
 
+def test_a_disk_without_the_numbers_that_the_kernel_has_files_for_is_a_disk(
+    simple: Any, read: Any, machine: Any, tmp_path: Path
+) -> None:
+    machine([disk("sda", serial=None)], {})
+    # As a file that can't be read, by root either; the kernel's own give ENXIO.
+    for name in ("wwid", "serial"):
+        (tmp_path / "sda/device" / name).mkdir(parents=True)
+    layout = read(simple)
+    assert [(one.path, one.serial) for one in look(layout).disks] == [("/dev/sda", "")]
+
+
 def test_a_disk_of_a_san_is_for_those_who_name_it(simple: Any, read: Any, machine: Any) -> None:
     machine([disk("sda", tran="fc")], {})
     simple["disks"]["system"]["match"] = {"serial": "sda"}

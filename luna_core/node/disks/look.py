@@ -102,9 +102,8 @@ def _flag(value: object) -> bool:
 def _serial(name: str) -> str:
     """Where udev has no serial number, the kernel may."""
     for place in ("serial", "device/serial"):
-        path = Path("/sys/block", name, place)
-        if path.exists():
-            return path.read_text(errors="replace").strip()
+        for text in san.says(name, place):
+            return text
     page = Path("/sys/block", name, "device/vpd_pg80")
     # The unit serial number page of SCSI (SPC-4, section 7.8.18), which libata has for ATA disks too.
     return page.read_bytes()[4:].decode("ascii", "replace").strip() if page.exists() else ""

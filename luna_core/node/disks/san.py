@@ -1,7 +1,8 @@
 """Disks that a node shares with others, or may: those it reaches through a network, or by several paths."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ _WORLD_WIDE: Final = ("naa.", "eui.", "uuid.")
 def is_networked(one: Mapping[str, Any]) -> bool:
     """Whether a disk, as lsblk shows it, is reached through a network: by SCSI or by NVMe."""
     # The second is a disk of several controllers, of which Linux itself makes one.
-    ways = [way for place in ("device/transport", "device/nvme*/transport") for way in _read(one["kname"], place)]
+    ways = [way for place in ("device/transport", "device/nvme*/transport") for way in says(one["kname"], place)]
     return one.get("tran") in _NETWORKS or any(way != "pcie" for way in ways)
 
 
@@ -28,10 +29,14 @@ def on_several_paths(disks: Iterable[Mapping[str, Any]]) -> set[str]:
     return taken | {name for name, known in names.items() if len(known) > 1 and times[known] > 1}
 
 
+def says(name: str, pattern: str) -> Iterator[str]:
+    """What the kernel's files of a disk hold, without those that it can't read."""
+    for path in (SYSTEM / name).glob(pattern):
+        # As wwid and serial of a disk that has no such number: they are there, and give ENXIO.
+        with suppress(OSError):
+            yield path.read_text(errors="replace").strip()
+
+
 def _identifier(name: str) -> list[str]:
-    found = [text for place in ("wwid", "device/wwid") for text in _read(name, place)]
+    found = [text for place in ("wwid", "device/wwid") for text in says(name, place)]
     return [text for text in found if text.startswith(_WORLD_WIDE)]
-
-
-def _read(name: str, pattern: str) -> list[str]:
-    return [path.read_text(errors="replace").strip() for path in (SYSTEM / name).glob(pattern)]
