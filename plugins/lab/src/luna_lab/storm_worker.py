@@ -18,7 +18,6 @@ from luna_lab.storm_dhcp import INTERFACE
 from luna_lab.storm_network import mac_of, own_network, port_of
 from luna_lab.storm_node import Plan, StormNode
 
-
 _TURN_S = 0.05
 
 
