@@ -268,6 +268,18 @@ def test_a_kept_volume_is_not_lost_by_a_changed_layout(
         plan(read(mirrored), found)
 
 
+def test_a_kept_volume_that_cannot_be_read_is_not_lost_by_the_consent_to_wipe_its_disks(
+    mirrored: Any, read: Any, installed: Any
+) -> None:
+    found = installed(read(mirrored))
+    for disk in mirrored["disks"].values():
+        disk["wipe"] = True
+    group = found.groups[0]
+    volumes = (group.volumes[0], replace(group.volumes[1], content=Content(type="what can't be read")))
+    with pytest.raises(Refused, match=r"scratch of vg0 \(what can't be read\) is to be kept, .* has xfs there"):
+        plan(read(mirrored), replace(found, groups=(replace(group, volumes=volumes),)))
+
+
 @pytest.mark.parametrize("there", ["xfs", "what can't be read"])
 def test_a_kept_file_system_right_on_an_array_is_not_lost_to_another_format(
     mirrored: Any, read: Any, installed: Any, there: str

@@ -173,11 +173,15 @@ def _refuse_loss(found: FoundGroup, group: VolumeGroup | None, *, may_wipe: bool
     wanted: Sequence[Volume] = group.volumes if group else ()
     for old in found.volumes:
         now = next((one for one in wanted if one.name == old.name), None)
-        if not old.kept or not old.content.type or may_wipe:
+        if not old.kept or not old.content.type:
             continue
-        if now is None or (now.keep and now.content != old.content.type):
-            has = f"has {now.content} there" if now else "doesn't have it any more"
+        if now is None and not may_wipe:
             raise Refused(
-                f"Volume {old.name} of {found.name} ({old.content}) was made to be kept, and the layout {has}. "
-                "Say wipe: true of its disks if it may go."
+                f"Volume {old.name} of {found.name} ({old.content}) was made to be kept, and the layout doesn't have "
+                "it any more. Say wipe: true of its disks if it may go."
+            )
+        if now and now.keep and now.content != old.content.type:
+            raise Refused(
+                f"Volume {old.name} of {found.name} ({old.content}) is to be kept, but the layout has {now.content} "
+                "there. Take its keep away if it may go."
             )
