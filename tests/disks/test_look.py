@@ -102,7 +102,7 @@ def test_a_volume_group_that_lacks_a_replaced_disk_is_made_anew_unless_kept(
     _, groups = look_stacked.look(layout, there.disks[:1])
     now = Inventory(disks=there.disks, groups=groups)
     if keep:
-        with pytest.raises(Refused, match=r"Volume all of vg0 .* was made to be kept"):
+        with pytest.raises(Refused, match=r"Volume all of vg0 .* is to be kept"):
             plan(layout, now)
     else:
         assert [step.command[1] for step in plan(layout, now).steps if step.command[0] == "lvm"] == [
@@ -110,3 +110,22 @@ def test_a_volume_group_that_lacks_a_replaced_disk_is_made_anew_unless_kept(
             "vgcreate",
             "lvcreate",
         ]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_volume_group_whose_description_is_damaged_is_not_blank_if_something_is_to_be_kept(
+    mirrored: Any, read: Any, installed: Any, programs: Programs, *, keep: bool
+) -> None:
+    mirrored["raids"] = {}
+    (group,) = mirrored["volume_groups"].values()
+    group |= {"members": ["pv1"], "volumes": [{"name": "all", "size": "rest", "format": "xfs", "keep": keep}]}
+    layout = read(mirrored)
+    there = installed(layout)
+    # As LVM 2.03 says, with exit status 0 and warnings, of a checksum error in the group's description.
+    reports = {"pvs": [{"pv_name": "/dev/sda2", "vg_name": "[unknown]"}], "vgs": [], "lvs": []}
+    programs(lambda command: (0, json.dumps({"report": [{(name := command.split()[1])[:2]: reports[name]}]})))
+    if keep:
+        with pytest.raises(Refused, match="/dev/sda2 belongs to a volume group that LVM can't read"):
+            look_stacked.look(layout, there.disks)
+    else:
+        assert look_stacked.look(layout, there.disks) == ((), ())

@@ -25,6 +25,8 @@ from luna_core.node.disks.volumes import KEPT_TAG, UNFINISHED_TAG
 _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 # Of every command of lvm(8).
 _FAILED = 5
+# What pvs(8) calls the group of a physical volume that is in use, but by none that it finds.
+_UNREAD = "[unknown]"
 
 
 def look(layout: Layout, own: Sequence[FoundDisk]) -> tuple[tuple[FoundArray, ...], tuple[FoundGroup, ...]]:
@@ -34,7 +36,7 @@ def look(layout: Layout, own: Sequence[FoundDisk]) -> tuple[tuple[FoundArray, ..
     arrays = tuple(_arrays(layout, members)) if members and layout.raids else ()
     paths = {part.path: part.path for part in partitions if part.content.type == "LVM2_member"}
     paths |= {os.path.realpath(one.path): one.path for one in arrays if one.content.type == "LVM2_member"}
-    return arrays, tuple(_groups(paths)) if paths and commands.has("lvm") else ()
+    return arrays, tuple(_groups(layout, paths)) if paths and commands.has("lvm") else ()
 
 
 def confine_lvm(disks: Sequence[str]) -> None:
@@ -86,9 +88,17 @@ def _array(name: str, examined: Mapping[str, str], members: Sequence[str]) -> Fo
     )
 
 
-def _groups(paths: Mapping[str, str]) -> Iterator[FoundGroup]:
+def _groups(layout: Layout, paths: Mapping[str, str]) -> Iterator[FoundGroup]:
     """`paths` has the plan's names of physical volumes by those of the kernel."""
     physical = _report("pvs", "pv_name,vg_name")
+    unread = [
+        one["pv_name"] for one in physical if one["vg_name"] == _UNREAD and os.path.realpath(one["pv_name"]) in paths
+    ]
+    if unread and any(volume.keep for group in layout.volume_groups for volume in group.volumes):
+        raise Refused(
+            f"{' and '.join(unread)} belongs to a volume group that LVM can't read, and volumes are to be kept. Repair "
+            "it, as vgck(8) and vgcfgrestore(8) do, or take their keep away if they may go."
+        )
     for one in _report("vgs", "vg_name,vg_size,vg_extent_size,vg_missing_pv_count"):
         name = one["vg_name"]
         members = [os.path.realpath(each["pv_name"]) for each in physical if each["vg_name"] == name]
