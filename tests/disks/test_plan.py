@@ -176,6 +176,19 @@ def test_a_partition_that_somebody_added_is_foreign(simple: Any, read: Any, inst
         plan(read(simple), changed(found, partitions=(*found.disks[0].partitions, added)))
 
 
+def test_what_is_to_be_kept_does_not_go_with_a_partition_that_somebody_added(
+    simple: Any, read: Any, installed: Any, commands: Any
+) -> None:
+    there = installed(read(simple))
+    added = FoundPartition(path="/dev/sda5", name="mine", start_bytes=9 * GIB, size_bytes=1 << 20)
+    found = changed(there, partitions=(*there.disks[0].partitions, added))
+    simple["disks"]["system"]["wipe"] = True
+    with pytest.raises(Refused, match=r"sda4 \(xfs\) named luna-scratch, which is to be kept, .* /dev/sda5 named mine"):
+        plan(read(simple), found)
+    del simple["disks"]["system"]["partitions"][3]["keep"]
+    assert "wipefs --all --quiet /dev/sda5" in commands(read(simple), found)
+
+
 def test_a_disk_in_use_is_refused_even_if_it_may_be_wiped(simple: Any, read: Any, blank: Any) -> None:
     simple["disks"]["system"]["wipe"] = True
     with pytest.raises(Refused, match="is in use, mounted at /mnt"):

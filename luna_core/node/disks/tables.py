@@ -103,6 +103,8 @@ def plan_table(layout: Layout, disk: Disk, found: FoundDisk) -> Table:
             f"{found} for {disk.name!r} holds {_described(found)}, of which the layout knows nothing. "
             "Say wipe: true if it may go, or empty the disk."
         )
+    if not is_own and layout.is_own(found.table_id):
+        _refuse_loss_beside_others(layout, disk, found)
     there = {one.own_name: one for one in found.partitions} if is_own else {}
     planned = _extents(layout, disk, found, there)
     for old in there.values():
@@ -154,6 +156,15 @@ def _extents(layout: Layout, disk: Disk, found: FoundDisk, there: dict[str, Foun
         )
         start += size
     return planned
+
+
+def _refuse_loss_beside_others(layout: Layout, disk: Disk, found: FoundDisk) -> None:
+    kept = [str(one) for one in found.partitions if one.kept and one.content.type and layout.is_kept(one.own_name)]
+    if kept:
+        raise Refused(
+            f"{found} for {disk.name!r} holds {kept[0]}, which is to be kept, beside what luna didn't make: "
+            f"{_described(found)}. Take that out, or take keep away if all may go."
+        )
 
 
 def _refuse_loss(
