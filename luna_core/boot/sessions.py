@@ -55,8 +55,11 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
     if newest and _waits(newest[0]):
         return _turn_came(work, newest[0], {"address": address, **version})
     kept = _boot_ids(work, node)
-    for earlier in _unfinished(work, kept[: KEPT_BOOTS - 1]):
-        work.put(earlier.changed(outcome="abandoned"))
+    _read_unfinished(work, kept[: KEPT_BOOTS - 1])
+    # Among what is known are those, and one that an earlier request in the same transaction has opened.
+    for earlier in work.known(BootSession):
+        if earlier.node == node.id and earlier.outcome in UNFINISHED:
+            work.put(earlier.changed(outcome="abandoned"))
     for old in work.many(BootSession, kept[KEPT_BOOTS - 1 :]):
         work.remove(old)
     token = secrets.token_urlsafe(32)
@@ -191,11 +194,10 @@ def _boot_ids(work: Work, node: Node, limit: int | None = None) -> list[str]:
     return [owner.id for owner in owners]
 
 
-def _unfinished(work: Work, ids: Sequence[str]) -> list[BootSession]:
-    """Those of these boots that aren't over: one at most of ten that a node has, and the others are long to decode."""
+def _read_unfinished(work: Work, ids: Sequence[str]) -> None:
+    """Read those of these boots that aren't over: one at most of ten that a node has, and all are long to decode."""
     bodies = {one.id: one.body for one in work.transaction.fetch(BootSession.kind, ids)} if ids else {}
-    stored = [one for one, body in bodies.items() if body.get("outcome", "booting") in UNFINISHED]
-    return [one for one in work.many(BootSession, stored) if one.outcome in UNFINISHED]
+    work.many(BootSession, [one for one, body in bodies.items() if body.get("outcome", "booting") in UNFINISHED])
 
 
 def _heard() -> dict[str, Any]:

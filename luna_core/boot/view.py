@@ -58,14 +58,16 @@ class Views:
     def read(self, operation: Callable[[Work, View], T]) -> T:
         """What `operation` returns from one consistent view of the cluster."""
 
-        def attempt(transaction: Transaction) -> T:
+        def attempt(transaction: Transaction) -> tuple[T, View]:
             work = Work(transaction, self._luna.keyring)
             number, view = last_number(transaction), self._view
             if view is None or view.number != number:
-                view = self._view = View(work, number, self._declared)
-            return operation(work, view)
+                view = View(work, number, self._declared)
+            return operation(work, view), view
 
-        return self._luna.look(attempt)
+        # Kept after the transaction only, for one that fails may have seen what is taken back.
+        result, self._view = self._luna.look(attempt)
+        return result
 
     def settings(self) -> Mapping[str, SettingValue]:
         """Every declared setting with its value."""

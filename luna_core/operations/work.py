@@ -101,8 +101,12 @@ class Work:
             for record in self.transaction.fetch(model.kind):
                 self._keep(model, record)
             self._complete.add(model.kind)
+        return sorted(self.known(model), key=lambda one: natural(one.name))
+
+    def known(self, model: type[T]) -> list[T]:
+        """The objects of a kind that this transaction has read or made so far, and not removed."""
         found = (self._as(model, self._current[model.kind, one]) for one in self._ids[model.kind])
-        return sorted((one for one in found if one), key=lambda one: natural(one.name))
+        return [one for one in found if one is not None]
 
     def add(self, made: StoredObject) -> None:
         """Add an object whose id is new, so that the store needn't be asked for it."""

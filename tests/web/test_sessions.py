@@ -109,3 +109,10 @@ def test_a_node_that_was_deleted_since_it_was_read_is_missed_but_not_one_that_wa
     luna.change(lambda work: delete_nodes(work, "login"), "delete")
     with pytest.raises(NotFound):
         luna.read(lambda work: work.refuse_gone(node))
+
+
+def test_of_two_boots_that_are_written_together_one_is_good(luna: Luna) -> None:
+    def open_both(work: Work) -> list[str]:
+        return [sessions.open_session(work, work.get(Node, "node001"), ADDRESS, {}).token for _ in range(2)]
+
+    assert [is_good(luna, one) for one in luna.note(open_both)] == [False, True]
