@@ -1,6 +1,7 @@
 """`lweb`: the boot server as a process."""
 
 import logging
+import os
 import signal
 import ssl
 import sys
@@ -35,6 +36,9 @@ WAITING_CONNECTIONS = 4096
 def serve(address: str, port: int | None, https_port: int | None) -> None:
     """Answer booting machines until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # One thread at a time can compute, and one that is woken on another processor costs more than it computes
+    # (docs/decisions/0029-the-boot-server-stays-on-one-processor.md).
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with connect(who="lweb") as luna:
         values = luna.cluster_settings()
         service = BootService(luna)
