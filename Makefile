@@ -34,7 +34,7 @@ $(INSTALLED): $(METADATA) packaging/install-venv.sh packaging/editable_requireme
 	touch $@
 
 test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+	packaging/run-tests.sh $(PYTEST_ARGS)
 
 matrix: install ## Boot nodes from disks in all ways that test leaves out, in an hour (needs root)
 	$(VENV)/bin/pytest -m matrix plugins/lab/tests $(PYTEST_ARGS)
