@@ -70,19 +70,12 @@ _PLAIN = """
 
 def samples() -> dict[str, Sample]:
     """Nodes by what is to be seen of them. Only BOOTIF has a MAC of its own; the other cards are found by name."""
-    return _of_cards() | _of_bonds() | _of_networks()
+    return _of_cards() | _of_gateways() | _of_bonds() | _of_networks()
 
 
 def _of_cards() -> dict[str, Sample]:
-    service, both = network("service", servers=("10.9.0.53",)), network("both", servers=("10.9.0.53", "fd00:9::53"))
-    storage = network("storage", servers=("10.8.0.53",))
+    both = network("both", servers=("10.9.0.53", "fd00:9::53"))
     both_families = (address("10.9.0.7/16", "10.9.255.254", both), address("fd00:9::7/64", "fd00:9::ff", both))
-    two_networks = (address("10.9.0.7/16", "10.9.255.254", service), address("10.8.0.7/16", "10.8.255.254", storage))
-    sixth = (address("fd00:141::1/64", "fd00:141::ff"), address("fd00:9::7/64", "fd00:9::ff", service))
-    ways_out = (
-        replace(_CARDS[1], addresses=(*two_networks, sixth[1])),
-        replace(_BOOT, addresses=(*_BOOT.addresses, sixth[0])),
-    )
     return {
         "an_address_and_a_card_without": Sample((_BOOT, _CARDS[4]), _PLAIN + "eth4 is up"),
         "two_families_though_a_router_advertises": Sample(
@@ -99,6 +92,18 @@ def _of_cards() -> dict[str, Sample]:
             """,
             router=True,
         ),
+    }
+
+
+def _of_gateways() -> dict[str, Sample]:
+    service, storage = network("service", servers=("10.9.0.53",)), network("storage", servers=("10.8.0.53",))
+    two_networks = (address("10.9.0.7/16", "10.9.255.254", service), address("10.8.0.7/16", "10.8.255.254", storage))
+    sixth = (address("fd00:141::1/64", "fd00:141::ff"), address("fd00:9::7/64", "fd00:9::ff", service))
+    ways_out = (
+        replace(_CARDS[1], addresses=(*two_networks, sixth[1])),
+        replace(_BOOT, addresses=(*_BOOT.addresses, sixth[0])),
+    )
+    return {
         "three_gateways": Sample(
             ways_out,
             f"""
