@@ -238,11 +238,16 @@ def test_a_replaced_disk_is_taken_into_the_array_that_is_kept(
     found = installed(layout)
     arrays = tuple(replace(one, members=one.members[:1]) for one in found.arrays)
     replaced = replace(found, disks=(found.disks[0], blank("/dev/sdb", "B2")), arrays=arrays)
-    assert commands(layout, replaced, "mdadm") == [
+    assert commands(layout, replaced, "mdadm|--part-attrs|vgchange|mkfs") == [
         "mdadm --create /dev/md/system --run --name=system --homehost=any --metadata=1.2 --level=1 --raid-devices=2 "
         "--bitmap=internal /dev/sda1 /dev/sdb1",
         "mdadm --assemble /dev/md/data --run /dev/sda2",
         "mdadm --manage /dev/md/data --add /dev/sdb2",
+        # At once, because it becomes a copy, whatever becomes of the rest of this installation.
+        "sfdisk --quiet --no-tell-kernel --part-attrs /dev/sdb 2 GUID:56",
+        "lvm vgchange --activate y vg0",
+        "mkfs.ext4 -q -F /dev/md/system",
+        "mkfs.ext4 -q -F /dev/vg0/var",
     ]
     assert not commands(layout, replaced, "wipefs .*/dev/sda2|scratch")
 

@@ -25,6 +25,11 @@ class PlannedArray:
         """Where it is once it runs."""
         return f"/dev/md/{self.raid.name}"
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The paths of those that an array which is there doesn't have."""
+        return tuple(one.path for one in self.members if self.found and one.path not in self.present)
+
     def steps(self) -> list[Step]:
         """Make it, or assemble it and add what it lacks."""
         paths = tuple(one.path for one in self.members)
@@ -38,7 +43,7 @@ class PlannedArray:
             return [Step(why=f"array {self.raid.name} is made", command=command)]
         why = f"array {self.raid.name} is there"
         steps = [Step(why=why, command=("mdadm", "--assemble", self.path, "--run", *self.present))]
-        for missing in (path for path in paths if path not in self.present):
+        for missing in self.lacking:
             why = f"array {self.raid.name} lacks {missing}"
             steps.append(Step(why=why, command=("mdadm", "--manage", self.path, "--add", missing)))
         return steps

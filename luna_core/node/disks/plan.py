@@ -37,13 +37,16 @@ def plan(layout: Layout, inventory: Inventory) -> Plan:
     items = [*_partition_items(tables), *_array_items(arrays), *_volume_items(groups)]
     stays = _staying(items, arrays, groups)
     unfinished = _unfinished(tables, arrays, items, stays)
+    joining = {path for one in arrays if unfinished.isdisjoint(one.present) for path in one.lacking}
     steps = [
         *_stops(tables),
         *(step for table in tables for step in table.steps(stays, unfinished)),
         *(step for array in arrays for step in array.steps()),
+        # They become copies from now on; a later step may fail, and then the other members, before the next installation.
+        *_finish(tables, joining),
         *(step for group in groups for step in group.steps()),
         *_file_systems(items),
-        *(step for table in tables for step in table.marks(unfinished, KEPT_BIT, "is to be kept")),
+        *_finish(tables, unfinished - joining),
         *(step for group in groups for volume in group.volumes for step in volume.finish(group.group.name)),
     ]
     return Plan(items=tuple(items), steps=tuple(steps))
@@ -96,6 +99,12 @@ def _unfinished(
     kept = {one.path for table in tables for one in table.partitions if one.is_kept}
     made = {one.name for one in items if one.kind == "raid" and one.use.keep and one.fate != "kept"}
     return (kept - set(stays)) | {one.path for array in arrays if array.raid.name in made for one in array.members}
+
+
+def _finish(tables: Iterable[Table], paths: Collection[str]) -> Iterator[Step]:
+    """Say of the partitions with these paths that what is to be kept is on them."""
+    for table in tables:
+        yield from table.marks(paths, KEPT_BIT, "is to be kept")
 
 
 def _stops(tables: Iterable[Table]) -> Iterator[Step]:
