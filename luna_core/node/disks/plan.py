@@ -42,7 +42,7 @@ def plan(layout: Layout, inventory: Inventory) -> Plan:
         *_stops(tables),
         *(step for table in tables for step in table.steps(stays, unfinished)),
         *(step for array in arrays for step in array.steps()),
-        # They become copies from now on; a later step may fail, and then the other members, before the next installation.
+        # They become copies from now on: a later step may fail, and the other members before the next installation.
         *_finish(tables, joining),
         *(step for group in groups for step in group.steps()),
         *_file_systems(items),
