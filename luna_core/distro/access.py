@@ -5,6 +5,7 @@ Nothing is written where the tree is right already, for an unchanged tree must g
 
 from pathlib import Path
 
+from luna_core.chroot.paths import resolve
 from luna_core.errors import BadInput
 from luna_core.types import Image
 
@@ -19,8 +20,12 @@ def let_in(image: Image, root: Path) -> None:
     _set_password(str(image.cluster.settings.get(PASSWORD, LOCKED)), root)
 
 
-def write_if_changed(path: Path, text: str, mode: int | None = 0o644) -> bool:
-    """Whether the file had to be written; `mode` None leaves an existing file's mode."""
+def write_if_changed(root: Path, name: str, text: str, mode: int | None = 0o644) -> bool:
+    """Whether the file of a tree had to be written; `mode` None leaves an existing file's mode.
+
+    Links are followed within the tree: an absolute one would otherwise lead to this machine's own file.
+    """
+    path = resolve(root, name)
     if path.is_file() and path.read_text() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,17 +37,16 @@ def write_if_changed(path: Path, text: str, mode: int | None = 0o644) -> bool:
 
 def _install_keys(keys: Path, root: Path) -> None:
     if keys.is_file():
-        directory = root / "root/.ssh"
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_if_changed(directory / "authorized_keys", keys.read_text(), mode=0o600)
+        resolve(root, "root/.ssh").mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_if_changed(root, "root/.ssh/authorized_keys", keys.read_text(), mode=0o600)
 
 
 def _set_password(policy: str, root: Path) -> None:
     word = "*" if policy == LOCKED else _hash(Path(policy))
-    shadow = root / "etc/shadow"
-    lines = [line.split(":") for line in shadow.read_text().splitlines()]
+    shadow = resolve(root, "etc/shadow").read_text()
+    lines = [line.split(":") for line in shadow.splitlines()]
     changed = [":".join([fields[0], word, *fields[2:]] if fields[0] == "root" else fields) for fields in lines]
-    write_if_changed(shadow, "\n".join(changed) + "\n", mode=None)
+    write_if_changed(root, "etc/shadow", "\n".join(changed) + "\n", mode=None)
 
 
 def _hash(file: Path) -> str:

@@ -44,6 +44,17 @@ def test_a_large_initramfs_is_told_of_with_what_would_make_it_smaller(
     assert "largest in it, unpacked: usr/lib/large.so 18.5 MB" in compute.pack()["problems"][0]
 
 
+def test_a_kernel_that_is_a_link_is_the_trees_and_no_file_of_the_controller(compute: Site, tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").write_text("the controller's")
+    there = compute.tree / (tmp_path / "vmlinuz").relative_to("/")
+    there.parent.mkdir(parents=True)
+    kernel = next(compute.tree.glob("boot/vmlinuz-*"))
+    kernel.rename(there)
+    kernel.symlink_to(tmp_path / "vmlinuz")
+    packed = compute.pack()
+    assert (compute.state / "images" / packed["manifest_sha256"] / "kernel").read_text() == "fake kernel\n"
+
+
 def test_an_unchanged_tree_gives_the_version_that_there_is(compute: Site) -> None:
     first = compute.pack()
     again = compute.pack()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from luna_core import types
 from luna_core.boot.initramfs import largest_files
+from luna_core.chroot.paths import resolve
 from luna_core.errors import BadInput, LunaError
 from luna_core.image.pack import Packed, Progress, Source, pack
 from luna_core.image.versions import load_version
@@ -84,7 +85,7 @@ def source_of(luna: Luna, image: types.Image, distro: Distro, initramfs: Path) -
         tree=image.path,
         distro=image.distro,
         kernel_release=kernel.release,
-        kernel=image.path / kernel.path.relative_to("/"),
+        kernel=resolve(image.path, str(kernel.path)),
         initramfs=initramfs,
         packages=[Package(name=one, version=version) for one, version in distro.installed_packages(image.path)],
         excludes=distro.pack_excludes(),

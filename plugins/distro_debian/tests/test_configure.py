@@ -68,6 +68,24 @@ def test_keys_are_let_in(tree: Path, tmp_path: Path) -> None:
     assert (installed.stat().st_mode & 0o777, installed.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+@pytest.mark.parametrize("name", ["etc/shadow", "root/.ssh", "etc/default/locale"])
+def test_a_link_to_what_the_controller_has_too_leads_into_the_tree(tree: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "keys").write_text("ssh-ed25519 AAAA ada\n")
+    for directory in ("root/.ssh", "etc/default"):
+        (tree / directory).mkdir()
+    (tree / "etc/default/locale").touch()
+    controllers = tmp_path / "own"
+    inside = tree / controllers.relative_to("/")
+    inside.parent.mkdir(parents=True)
+    run(["cp", "-a", tree / name, controllers])
+    (tree / name).rename(inside)
+    (tree / name).symlink_to(controllers)
+    apply(tree, tmp_path / "keys")
+    kept, written = (run(["find", one, "-type", "f", "-exec", "cat", "{}", "+"]) for one in (controllers, inside))
+    assert "root:!" in kept or not kept
+    assert written not in ("", kept)
+
+
 def test_a_tree_that_is_right_is_not_touched(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("ssh-ed25519 AAAA ada\n")
     apply(tree, tmp_path / "keys")

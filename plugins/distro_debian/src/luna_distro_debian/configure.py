@@ -36,9 +36,9 @@ def _set_locale(locale: str, root: Path, *, compiled: bool) -> None:
                 f"setting {settings.LOCALE.name}: {locale} was given, but {root} has no package locales: "
                 "'chroot' into it and install it, or build the image anew."
             )
-        if write_if_changed(root / "etc/locale.gen", line) or not (root / "usr/lib/locale/locale-archive").exists():
+        if write_if_changed(root, "etc/locale.gen", line) or not (root / "usr/lib/locale/locale-archive").exists():
             run_contained(["chroot", root, "locale-gen"])
-    write_if_changed(root / "etc/default/locale", f"LANG={locale}\n")
+    write_if_changed(root, "etc/default/locale", f"LANG={locale}\n")
 
 
 def _enable_networkd(root: Path) -> None:

@@ -10,6 +10,6 @@ from luna_distro_rhel import selinux, settings
 def configure(image: Image, root: Path) -> None:
     """Bring a tree in line with the settings. Raises BadInput, CommandFailed."""
     let_in(image, root)
-    write_if_changed(root / "etc/locale.conf", f"LANG={settings.locale(image)}\n")
+    write_if_changed(root, "etc/locale.conf", f"LANG={settings.locale(image)}\n")
     # Last, so that the files above have labels too.
     selinux.label(image, root)
