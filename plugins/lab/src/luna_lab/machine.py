@@ -38,6 +38,9 @@ _SECURE = ("-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure
 BOOT_NETWORK, BOOT_DISK = "network", "disk"
 # Behind the network card in the firmware's order, so that luna says when it is the disks' turn.
 _DISKS_PLACE = 2
+# EDK II before 202508 doesn't wait for its link-local address when it boots by HTTP (tianocore/edk2 pull request
+# 11096), so it has to wait in its boot menu: for two seconds, as seen on the wire.
+_ADDRESS_WAIT_MS = 5000
 _CONTROL_WITHIN_S = 10.0
 _TERMINAL_CONTROL = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1bc|[\x00-\x08\x0b-\x1f]")
 
@@ -211,10 +214,13 @@ def _firmware(plan: MachinePlan, prefix: Path, *, secure: bool) -> list[str]:
             # OVMF tries these first, for a minute and more where nobody answers (OvmfPkg/README).
             is_ipv6 = plan.address.version == 6
             off = ["IPv4PXESupport"] if is_ipv6 else []
+            wait = []
             if plan.uefi_http:
                 off = ["IPv6PXESupport", "IPv4Support" if is_ipv6 else "IPv4PXESupport"]
+                wait = ["-boot", f"menu=on,splash-time={_ADDRESS_WAIT_MS}"] if is_ipv6 else []
             return [
                 *(_SECURE if secure else ()),
+                *wait,
                 *(word for drive in drives for word in ("-drive", f"if=pflash,format=raw,{drive}")),
                 *(word for one in off for word in ("-fw_cfg", f"name=opt/org.tianocore/{one},string=n")),
             ]
