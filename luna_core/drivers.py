@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from stevedore.driver import DriverManager
 
-from luna_core.errors import LunaError, PluginError, UnknownDriver
+from luna_core.errors import LunaError, PluginError, UnknownDriver, did_you_mean
 from luna_core.interfaces import DRIVERS, Distro, NetworkService, PowerDriver, Store, abstract_methods
 from luna_core.plugins import PluginRecord, entry_point_records, explain, judge
 from luna_core.settings import MachineSettings
@@ -78,11 +78,14 @@ def _active(group: str, name: str, settings: MachineSettings) -> PluginRecord:
     if of_that_name and of_that_name[0].status == "active":
         return of_that_name[0]
     kind = group.removeprefix("luna.")
-    others = ", ".join(one.name for one in records if one.status == "active") or "none"
+    active = [one.name for one in records if one.status == "active"]
+    others = ", ".join(active) or "none"
     if of_that_name:
         record = of_that_name[0]
         raise UnknownDriver(f"The {kind} driver {name!r} is {record.status}: {record.reason}. Known are: {others}.")
-    raise UnknownDriver(f"There is no {kind} driver {name!r}. Known are: {others}.")
+    raise UnknownDriver(
+        f"There is no {kind} driver {name!r}. Known are: {others}.{did_you_mean(name, active)}"
+    )
 
 
 class _FreshDriverManager(DriverManager[object]):

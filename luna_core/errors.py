@@ -1,6 +1,9 @@
 """Every error that luna shows to a person, and the exit status that goes with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+
+MASK = "***"
+"""Stands for a secret in everything that luna shows."""
 
 
 class LunaError(Exception):
@@ -15,12 +18,24 @@ class BadInput(LunaError):
     exit_status = 2
 
 
-class NotFound(BadInput):
-    """No object of that name or id exists."""
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A question that names those of the known names that are near the given one, after a space; empty if none is."""
+    from difflib import get_close_matches
 
-    def __init__(self, kind: str, name: str, similar: Sequence[str] = ()) -> None:
-        hint = f" Did you mean {' or '.join(similar)}?" if similar else f" 'luna {kind} list' shows those that exist."
-        super().__init__(f"There is no {kind} {name!r}.{hint}")
+    near = get_close_matches(given, list(known))
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+class NotFound(BadInput):
+    """No object of that name or id exists; the text suggests the nearest of the `known`, and the command that `lists`.
+
+    `of` is the object that refers to it, if the name was not asked for by itself.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = (), *, lists: str = "", of: str = "") -> None:
+        there = f"{of}: there" if of else "There"
+        listed = f" '{lists or f'luna {kind} list'}' shows those that exist."
+        super().__init__(f"{there} is no {kind} {name!r}.{did_you_mean(name, known)}{listed}")
         self.kind = kind
         self.name = name
 

@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luna_core.errors import BadInput, LunaError
-from luna_core.model.base import MASK
+from luna_core.errors import MASK, BadInput, LunaError
 from luna_core.model.fields import ENCRYPTED
 
 if TYPE_CHECKING:

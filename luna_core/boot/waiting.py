@@ -56,7 +56,8 @@ def find(work: Work, given: str) -> UnknownMachine:
         mac = given
     found = next((one for one in waiting if mac in one.macs), None)
     if found is None:
-        raise NotFound("node unknown", given, [one.name for one in waiting])
+        macs = [each for one in waiting for each in one.macs]
+        raise NotFound("waiting machine", given, macs, lists="luna node unknown")
     return found
 
 

@@ -1,7 +1,6 @@
 """`luna plugin`: what is installed, what it contributes, what is wrong with it, and a project for a new one."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +113,7 @@ def _row(record: "PluginRecord") -> dict[str, Any]:
 def _named(name: str, records: "list[PluginRecord]") -> "list[PluginRecord]":
     if found := [record for record in records if name in (record.name, record.distribution)]:
         return found
-    raise NotFound("plugin", name, get_close_matches(name, [record.name for record in records]))
+    raise NotFound("plugin", name, [record.name for record in records])
 
 
 def _contributions(record: "PluginRecord", records: "list[PluginRecord]", hooks: "Hooks") -> dict[str, list[str]]:

@@ -6,13 +6,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from luna_core.errors import BadInput
+from luna_core.errors import MASK, BadInput, did_you_mean
 from luna_core.model.fields import Name, Secret
-from luna_core.model.walk import marked_paths, references
+from luna_core.model.walk import fields_along, marked_paths, references
 from luna_core.types import Key
 
 USES = "uses"
-MASK = "***"
 LONGEST_SHOWN = 200
 # What pydantic's types of errors mean to an administrator (https://docs.pydantic.dev/latest/errors/validation_errors/).
 ACCEPTED = {
@@ -84,15 +83,22 @@ def explain(model: type[StoredObject], values: Mapping[str, Any], error: Validat
     title = f"{model.kind} {name if str(name).isprintable() else ascii(name)}"
     for problem in error.errors():
         path = [str(part) for part in problem["loc"] if part != "[key]"]
-        field = f"{'.'.join(path)}: " if path else ""
+        field = f"{_shown(model, path)}: " if path else ""
         lines.append(f"{title}: {field}{_sentence(model, path, problem)}")
     return "\n".join(dict.fromkeys(lines))
 
 
+def _shown(model: type[StoredObject], path: list[str]) -> str:
+    """The path as a document has it: the `disks` of a group's `disks` are named once."""
+    fields = fields_along(model, path)
+    twice = {at for at in range(len(path) - 2) if path[at] == path[at + 1] and fields[at] and fields[at + 1]}
+    return ".".join(one for at, one in enumerate(path) if at not in twice)
+
+
 def _sentence(model: type[StoredObject], path: list[str], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
-        known = [name for name in model.model_fields if name != "id"]
-        return f"there is no such field; accepted are {', '.join(known)}." if len(path) == 1 else "no such field."
+        known = [name for name in fields_along(model, path)[-1] if name != "id"]
+        return f"there is no such field; accepted are {', '.join(known)}.{did_you_mean(path[-1], known)}"
     if problem["type"] == "missing":
         return "it is required but was not given."
     accepted = _accepted(problem)

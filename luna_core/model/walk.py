@@ -1,8 +1,9 @@
 """Finds the marked fields of an object, however deeply nested, and replaces or lists what they hold."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from typing import Annotated, Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -37,6 +38,33 @@ def _in_annotation(annotation: Any, metadata: tuple[Any, ...], mark: Any) -> Ite
         for argument in get_args(annotation):
             for path, marker in _in_annotation(argument, (), mark):
                 yield ((EACH, *path) if many else path), marker
+
+
+def fields_along(model: type[BaseModel], path: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each step of a path into an object's values the fields that may be there; none for a key or a number."""
+    found = []
+    annotation: Any = model
+    for step in path:
+        part = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+        found.append(tuple(part.model_fields) if part else ())
+        annotation = _plain(_inside(part, step) if part else _item(annotation))
+    return found
+
+
+def _inside(part: type[BaseModel], name: str) -> Any:
+    return part.model_fields[name].annotation if name in part.model_fields else None
+
+
+def _item(annotation: Any) -> Any:
+    """What a mapping or a tuple holds."""
+    return next((one for one in reversed(get_args(annotation)) if one is not Ellipsis), None)
+
+
+def _plain(annotation: Any) -> Any:
+    """An annotation without its marks and without None."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return _plain(next(one for one in get_args(annotation) if one is not NoneType))
+    return annotation
 
 
 def references(model: type[BaseModel], value: Any) -> Iterator[tuple[str, str]]:

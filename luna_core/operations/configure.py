@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from luna_core.errors import BadInput
+from luna_core.errors import BadInput, NotFound
 from luna_core.model import SettingValue
 from luna_core.operations.work import Work
 from luna_core.settings import CORE_SETTINGS, parse_setting, resolve
@@ -20,10 +20,10 @@ def all_settings(hooks: "Hooks") -> list[Setting]:
 
 
 def declared_setting(declared: Iterable[Setting], name: str) -> Setting:
-    """The setting of that name; raises BadInput that lists those that there are."""
+    """The setting of that name; raises NotFound."""
     known = {setting.name: setting for setting in declared}
     if name not in known:
-        raise BadInput(f"There is no setting {name!r}; accepted are {', '.join(sorted(known))}.")
+        raise NotFound("setting", name, known, lists="luna settings list")
     return known[name]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from luna_core.errors import MASK
 from luna_core.hostlist import natural
 from luna_core.model import KINDS, StoredObject
-from luna_core.model.base import MASK
 from luna_core.model.fields import Secret
 from luna_core.model.walk import replace
 from luna_core.operations.forms import named

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from luna_core.errors import NotFound
+from luna_core.errors import MASK, NotFound
 from luna_core.interfaces import Transaction
 
 Body = Mapping[str, Any]
 OWN = ("switch", "port", "rack", "serial", "asset_tag", "disk_key")
-# Shown as `luna_core.model.base.MASK`.
 SECRETS = frozenset({"disk_key"})
 PROFILE = (
     "osimage",
@@ -135,7 +134,7 @@ def _name(transaction: Transaction, kind: str, identity: str) -> str:
 
 def _readable(transaction: Transaction, field: str, value: Any) -> Any:
     if field in SECRETS and value is not None:
-        return "***"
+        return MASK
     kind = REFERENCES.get(field)
     if kind is None or value is None:
         return value

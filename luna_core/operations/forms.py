@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from luna_core.errors import BadInput, LunaError
+from luna_core.errors import MASK, BadInput, LunaError, NotFound
 from luna_core.model import KINDS, StoredObject
-from luna_core.model.base import MASK
 from luna_core.model.fields import ENCRYPTED, Reference, Secret
 from luna_core.model.walk import marked_paths, replace
 from luna_core.operations.work import Work
@@ -38,9 +37,7 @@ def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str
             return value
         found = work.find(KINDS[mark.kind], value)
         if found is None:
-            names = ", ".join(one.name for one in work.all(KINDS[mark.kind])[:20])
-            accepted = f"accepted are {names}" if names else f"there is none yet: 'luna {mark.kind} add' makes one"
-            raise BadInput(f"{model.kind} {name}: there is no {mark.kind} {value!r}; {accepted}.")
+            raise NotFound(mark.kind, value, work.names(KINDS[mark.kind]), of=f"{model.kind} {name}")
         return found.id
 
     def encrypt(_: Secret, value: Any) -> Any:

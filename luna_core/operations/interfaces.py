@@ -1,9 +1,9 @@
 """Interfaces of groups and nodes. A change to a group's interface reaches every node of the group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from luna_core.errors import AlreadyExists, BadInput
+from luna_core.errors import AlreadyExists, BadInput, did_you_mean
 from luna_core.model import AssignedAddress, Group, InterfaceSpec, Network, Node
 from luna_core.model.fields import normal_mac
 from luna_core.operations.forms import inward, outward
@@ -149,6 +149,9 @@ def _release_mac(work: Work, owner: Owner, receiver: tuple[str, str]) -> None:
         work.put(holder.model_copy(update={"interfaces": interfaces}))
 
 
-def _unknown(owner: Group | Node, interface: str, known: Iterable[str]) -> BadInput:
+def _unknown(owner: Group | Node, interface: str, known: Collection[str]) -> BadInput:
     accepted = ", ".join(known) or "none, it has no interfaces"
-    return BadInput(f"{owner.kind} {owner.name}: there is no interface {interface!r}; accepted are {accepted}.")
+    return BadInput(
+        f"{owner.kind} {owner.name}: there is no interface {interface!r}; accepted are {accepted}."
+        f"{did_you_mean(interface, known)}"
+    )

@@ -1,6 +1,5 @@
 """One transaction's view of the cluster as objects: reads what is stored, gathers what changes."""
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,9 +64,13 @@ class Work:
     def get(self, model: type[T], name: str) -> T:
         """The object of that name; raises NotFound that suggests similar names."""
         if (found := self.find(model, name)) is None:
-            names = [owner.key.value for owner in self.owners(f"name:{model.kind}")]
-            raise NotFound(model.kind, name, difflib.get_close_matches(name, names))
+            raise NotFound(model.kind, name, self.names(model))
         return found
+
+    def names(self, model: type[T]) -> set[str]:
+        """What the objects of a kind are called, in the store and in this transaction."""
+        stored = {owner.key.value for owner in self.owners(f"name:{model.kind}")}
+        return stored | {one.name for one in self.known(model)}
 
     def by_id(self, model: type[T], identity: str) -> T:
         """The object with this id; raises NotFound."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 
+from luna_core.errors import MASK
 from luna_core.interfaces import PowerDriver
 from luna_core.plugins import explain
 from luna_core.power.calls import Function
@@ -113,5 +114,5 @@ def _done(job: Job, driver_class: type[PowerDriver]) -> Reply:
     except (Exception, SystemExit) as failure:
         error = explain(failure)
         for secret in (job.bmc.password, *(job.bmc.options.get(name) for name in driver_class.secret_options)):
-            error = error.replace(secret, "***") if secret else error
+            error = error.replace(secret, MASK) if secret else error
     return Reply(node=job.bmc.node, value=value, error=error, seconds=time.monotonic() - began)

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from luna_core.boot import sessions
-from luna_core.errors import BadInput
+from luna_core.errors import MASK, BadInput
 from luna_core.model.boot import BootEvent
 
 MOST_LOG_CHARACTERS = 20_000
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\^_])")
-_HIDDEN = "***"
 
 
 def reported_event(form: Mapping[str, str], token: str) -> BootEvent:
@@ -23,7 +22,7 @@ def reported_event(form: Mapping[str, str], token: str) -> BootEvent:
             phase=_readable(form.get("phase", ""))[:64],
             status=form.get("status", ""),  # type: ignore[arg-type]  # any text; checked here
             exit_status=form.get("exit_status") or None,  # type: ignore[arg-type]
-            log=_readable(form.get("log", "")).replace(token or _HIDDEN, _HIDDEN)[-MOST_LOG_CHARACTERS:],
+            log=_readable(form.get("log", "")).replace(token or MASK, MASK)[-MOST_LOG_CHARACTERS:],
         )
     except ValidationError as error:
         raise BadInput(f"status: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}.") from error

@@ -49,7 +49,9 @@ def test_a_machine_is_forgotten(cluster: Luna, machine: None) -> None:
     assert cluster(f"node unknown forget {SECOND}").status == 0
     assert cluster("node unknown list -o json").json == []
     assert "No machine waits" in cluster("node unknown").err
-    assert cluster(f"node unknown forget {MAC}").status == 2
+    missing = cluster(f"node unknown forget {MAC}")
+    assert missing.status == 2
+    assert f"There is no waiting machine '{MAC}'. 'luna node unknown' shows those that exist." in missing.err
 
 
 def test_adoption_gives_the_card_that_it_boots_from(cluster: Luna, machine: None) -> None:

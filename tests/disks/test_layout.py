@@ -25,7 +25,7 @@ def one_disk(it: Any) -> None:
 
 
 MISTAKES: list[tuple[str, Change, str]] = [
-    ("unknown field", lambda it: parts(it)[0].update(color="red"), "partitions.0.color: no such field"),
+    ("unknown field", lambda it: parts(it)[0].update(color="red"), "one.partitions.0.color: there is no such field; "),
     ("size", lambda it: parts(it)[0].update(size="2X"), "'2X' was given; accepted is a size as in 256M"),
     ("no disk", lambda it: it["disks"].clear(), "accepted are disks, one at least"),
     ("no partition", lambda it: parts(it).clear(), "accepted as disks.one.partitions is one at least"),

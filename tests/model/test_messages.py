@@ -85,6 +85,32 @@ def test_an_unknown_field_is_answered_with_the_known_ones() -> None:
         Group.new(name="g", kernel="x")
 
 
+BEYOND = [
+    (Group, {"disks": {"disks": {"one": {"match": {"first": True}, "partitions": []}}}}, "disks.one.match.first", ""),
+    (Group, {"disks": {"disks": {}, "raidz": {}}}, "disks.raidz", "raids"),
+    (Node, {"interfaces": {"BOOTIF": {"network": ["boot"]}}}, "interfaces.BOOTIF.network", "networks"),
+    (Network, {"subnets": [{"network": "10.1.0.0/16", "gatway": "10.1.0.1"}]}, "subnets.0.gatway", "gateway"),
+    (Switch, {"comunity": "hunter2"}, "comunity", "community"),
+]
+
+
+@pytest.mark.parametrize(("model", "values", "field", "meant"), BEYOND, ids=[field for _, _, field, _ in BEYOND])
+def test_an_unknown_field_of_any_part_is_answered_with_its_neighbours(
+    model: type[StoredObject], values: dict[str, Any], field: str, meant: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        model.new(name="one", **{**REQUIRED.get(model.kind, {}), **values})
+    line = str(refused.value)
+    begin, _, accepted = line.partition("there is no such field; accepted are ")
+    assert begin == f"{model.kind} one: {field}: "
+    assert "hunter2" not in line, "what is behind a misspelt name may be a secret"
+    if meant:
+        assert f", {meant}" in accepted
+        assert f". Did you mean {meant}" in line
+    else:
+        assert accepted == "path, serial, model, size."
+
+
 def test_each_problem_has_its_line() -> None:
     with pytest.raises(BadInput) as refused:
         Network.new(name="n", mtu=1, vlan=0)

@@ -77,7 +77,7 @@ def test_selection(cluster: Any) -> None:
     assert select("@rack:r1,@switch:sw") == ["n1"]
     assert select("@osimage:rocky!n2") == ["n1", "n10"]
     assert select("@state:unknown&n[1-5]") == ["n1", "n2"]
-    with pytest.raises(NotFound, match=r"There is no node 'n100'\. Did you mean n10"):
+    with pytest.raises(NotFound, match=r"There is no node 'n100'\. Did you mean n10 or n1\? .luna node list. shows"):
         select("n[1-2],n100")
     with pytest.raises(BadInput, match=r"'@foo:bar' was given; accepted are @GROUP"):
         select("@foo:bar")

@@ -96,7 +96,7 @@ def _named(switches: "Sequence[Switch]", name: str) -> "Switch":
     for one in switches:
         if one.name == name:
             return one
-    raise NotFound("switch", name)
+    raise NotFound("switch", name, [one.name for one in switches])
 
 
 def _mac_rows(places: Places, switch: str) -> Iterator[Mapping[str, Any]]:

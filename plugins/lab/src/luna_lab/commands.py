@@ -183,7 +183,7 @@ def log_in(name: str | None, node: str, command: tuple[str, ...]) -> None:
 
     one = state.find(name)
     if node not in one.nodes:
-        raise NotFound("node of the lab", node, [])
+        raise NotFound(f"node of lab {one.name}", node, one.nodes, lists="luna lab status")
     sys.stdout.flush()
     words = one.namespace.command(*ssh.command(Path(one.directory), one.nodes[node]), *command)
     os.execvp("ip", [str(word) for word in words])  # noqa: S606 - ssh is to have the terminal to itself

@@ -102,7 +102,7 @@ def find(name: str | None) -> LabState:
     for state in known:
         if name in (None, state.name):
             return state
-    raise NotFound("lab", str(name))
+    raise NotFound("lab", str(name), [state.name for state in known], lists="luna lab status")
 
 
 def remove(state: LabState) -> None:
