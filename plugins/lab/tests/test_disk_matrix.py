@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import click
 import pytest
 
 from luna_lab.controller import GROUP, Controller
@@ -102,7 +103,8 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_node_comes_to_a_login_from_its_disk(case: Case) -> None:
-    with Lab(memory_mb=1024, disks_mb=[DISK_MB] * case.disks, uefi=case.uefi) as lab:
+    disks_mb = [DISK_MB] * case.disks
+    with Lab(memory_mb=1024, disks_mb=disks_mb, uefi=case.uefi, listener=lambda event: click.echo(event.text)) as lab:
         controller = Controller(lab, extra_packages=case.packages)
         option, text = ("--disks", case.layout) if case.layout else ("--partscript", case.partscript)
         controller.luna("group", "change", GROUP, "--root", "disk", option, "@-", stdin=text)
@@ -115,9 +117,8 @@ def test_a_node_comes_to_a_login_from_its_disk(case: Case) -> None:
         if case.pulled:
             node.pull_disk(1)
         node.secure_boot, node.boot_once = case.secure_boot, BOOT_DISK
-        before = lab.events.of(node.name)[-1]
         node.start()
-        lab.events.wait(node.name, "Reached target .*Multi-User", BOOT_WITHIN_S, after=before)
+        lab.wait_for_ssh(node, BOOT_WITHIN_S)
         assert prove(lab, node) == installed
         assert "luna." not in lab.on_node(node, "cat /proc/cmdline")
         for command, expected in case.says.items():

@@ -115,6 +115,14 @@ class Lab:
         self._processes.append(process)
         return process
 
+    def wait_for_ssh(self, machine: Machine, timeout_s: float) -> None:
+        """Return once a node can be logged in to. Raises CommandFailed.
+
+        Its console can't tell: systemd says nothing there any more once a login prompt has waited for it for 5 s.
+        """
+        words = ssh.command(self.directory, str(machine.plan.address.ip), attempts=int(timeout_s))
+        run(self.namespace.command(*words, "true"), timeout_s=timeout_s)
+
     def on_node(self, machine: Machine, command: str, *, timeout_s: float = 300.0) -> str:
         """Run a shell command as root on a node by ssh, and return its output. Raises CommandFailed."""
         return run(self.namespace.command(*self.ssh_command(machine, command)), timeout_s=timeout_s)

@@ -27,12 +27,16 @@ def copy_key(directory: Path) -> None:
         shutil.copy2(path, directory)
 
 
-def command(directory: Path, address: str) -> list[str | Path]:
-    """The ssh(1) command line that logs in to `address` as root, as it is to be run in the lab's network."""
+def command(directory: Path, address: str, *, attempts: int = 1) -> list[str | Path]:
+    """The ssh(1) command line that logs in to `address` as root, as it is to be run in the lab's network.
+
+    It tries to connect so many times, once a second.
+    """
     # Every boot makes new host keys, and an emulated machine takes its time.
     options = {
         "BatchMode": "yes",
         "ConnectTimeout": "60",
+        "ConnectionAttempts": str(attempts),
         "LogLevel": "ERROR",
         "StrictHostKeyChecking": "no",
         "UserKnownHostsFile": "/dev/null",
