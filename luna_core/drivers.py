@@ -83,9 +83,7 @@ def _active(group: str, name: str, settings: MachineSettings) -> PluginRecord:
     if of_that_name:
         record = of_that_name[0]
         raise UnknownDriver(f"The {kind} driver {name!r} is {record.status}: {record.reason}. Known are: {others}.")
-    raise UnknownDriver(
-        f"There is no {kind} driver {name!r}. Known are: {others}.{did_you_mean(name, active)}"
-    )
+    raise UnknownDriver(f"There is no {kind} driver {name!r}. Known are: {others}.{did_you_mean(name, active)}")
 
 
 class _FreshDriverManager(DriverManager[object]):
