@@ -19,7 +19,8 @@ class Plan:
     """A visit to a tree: what to mount there, and what to run with which environment.
 
     `release` is what uname(2) says (None: the truth); `binds` are pairs of a path here and one in the tree.
-    A shell `takes_terminal`; any other command shares it with what luna's own job consists of.
+    A shell `takes_terminal`; any other command shares it with what luna's own job consists of. It is preceded by the
+    `greeting` once nothing but the start of it can fail.
     """
 
     root: str
@@ -28,6 +29,7 @@ class Plan:
     release: str | None
     read_only: bool
     takes_terminal: bool = False
+    greeting: str = ""
     files: Sequence[Overlaid] = ()
     binds: Sequence[tuple[str, str]] = field(default=())
 

@@ -45,6 +45,8 @@ def _become(plan: Plan, luna: socket.socket) -> None:
     with luna:
         if plan.release:
             _hand_over_uname(luna)
+    if plan.greeting and os.access(plan.command[0], os.X_OK):
+        print(plan.greeting, file=sys.stderr, flush=True)
     os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
 
 

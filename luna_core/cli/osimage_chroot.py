@@ -27,8 +27,6 @@ def chroot(luna: "Luna", name: str, command: tuple[str, ...], read_only: bool, b
     """
     from luna_core.operations.images.chroot import enter
 
-    if not command and sys.stdin.isatty():
-        click.echo(f"This is the tree of osimage {name}; 'exit' leaves it.", err=True)
     click.get_current_context().exit(enter(luna, name, command, read_only=read_only, binds=binds))
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,13 +183,43 @@ def test_ctrl_c_is_the_commands(tree: Path) -> None:
     os.close(terminal)
 
 
-def test_the_prompt_says_where_one_is(tree: Path) -> None:
+def at_terminal(*options: str) -> tuple[int, int]:
+    """Starts a visit without a command at a terminal of its own; gives the process and the terminal."""
     process, terminal = pty.fork()
     if not process:
-        os.execv(LCHROOT, [LCHROOT, "compute"])  # noqa: S606 - no shell is between
+        os.execv(LCHROOT, [LCHROOT, "compute", *options])  # noqa: S606 - no shell is between
+    return process, terminal
+
+
+def everything_said(terminal: int) -> str:
+    """What is shown until nobody has the terminal any more, which Linux tells as EIO."""
+    said = b""
+    with suppress(OSError):
+        while more := os.read(terminal, 1000):
+            said += more
+    return said.decode()
+
+
+def test_whoever_does_not_get_in_is_not_greeted(tree: Path) -> None:
+    process, terminal = at_terminal("--bind", "/srv:/nowhere")
+    said = everything_said(terminal)
+    assert (os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), "has no nowhere" in said) == (2, True)
+    assert "This is the tree" not in said
+    os.close(terminal)
+    (tree / "bin/sh").unlink()
+    process, terminal = at_terminal()
+    said = everything_said(terminal)
+    assert (os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), "can't be started" in said) == (127, True)
+    assert "This is the tree" not in said
+    os.close(terminal)
+
+
+def test_whoever_gets_in_is_greeted_before_the_prompt_that_says_where_one_is(tree: Path) -> None:
+    process, terminal = at_terminal()
     said = b""
     while b"(compute) # " not in said:
         said += os.read(terminal, 1000)
+    assert said.startswith(b"This is the tree of osimage compute; 'exit' leaves it.\r\n"), said
     os.write(terminal, b"exit 4\n")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4
     os.close(terminal)

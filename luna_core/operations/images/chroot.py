@@ -38,13 +38,15 @@ def enter(
     refuse_foreign(name, root)
     distro = distro_of(luna, image)
     release = _release(image, distro)
+    at_terminal = not command and has_terminal()
     plan = Plan(
         root=str(root),
         command=command or [_shell(root)],
         environment=_environment(name),
         release=release,
         read_only=read_only,
-        takes_terminal=not command and has_terminal(),
+        takes_terminal=at_terminal,
+        greeting=f"This is the tree of osimage {name}; 'exit' leaves it." if at_terminal else "",
         files=_files(distro, root, release),
         binds=[_bind(name, one) for one in binds],
     )
