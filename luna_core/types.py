@@ -183,8 +183,9 @@ class Machine:
     """A machine that asks who it is. All of this is what it says itself, so anybody could claim it.
 
     `macs` are lower case with colons, that of the card it boots from first; serial, asset tag, vendor and product come
-    from its SMBIOS tables (DMTF DSP0134). `chosen_node` and `chosen_group` are what somebody chose in its boot menu.
-    `settings` are the cluster's, the plugins' included.
+    from its SMBIOS tables (DMTF DSP0134). `architecture` is iPXE's own, `i386` on every x86 machine with a BIOS.
+    `chosen_node` and `chosen_group` are what somebody chose in its boot menu. `settings` are the cluster's, the
+    plugins' included.
     """
 
     macs: tuple[str, ...]
@@ -193,6 +194,7 @@ class Machine:
     asset_tag: str = ""
     vendor: str = ""
     product: str = ""
+    architecture: str = ""
     chosen_node: str = ""
     chosen_group: str = ""
     settings: Mapping[str, SettingValue] = field(default_factory=dict)

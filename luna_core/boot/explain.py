@@ -3,7 +3,7 @@
 import signal
 from datetime import UTC, datetime
 
-from luna_core.boot.sessions import WAITING_PHASE
+from luna_core.boot.sessions import REFUSED_PHASE, WAITING_PHASE
 from luna_core.boot.trace import SERVICE, TRANSFERS, current_phase, transfer_figures
 from luna_core.model.boot import BootEvent, BootSession
 
@@ -66,6 +66,8 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
     if session.outcome == "installed":
         return f"{what}; {_installed(session, now)}"
     failed = next((event for event in reversed(session.events) if event.status == "failed"), None)
+    if session.outcome == "failed" and failed and failed.phase == REFUSED_PHASE:
+        return f"{what}, and was refused: {failed.log} {_silence(session, now) or 'It asks again by itself.'}"
     if session.outcome == "failed" and failed:
         goes_on = (
             _silence(session, now) or f"It tries again by itself; 'ssh {session.address}' leads to its rescue system."

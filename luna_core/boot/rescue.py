@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from luna_core import types
 from luna_core.boot import scripts
+from luna_core.boot.architecture import fits
 from luna_core.boot.facts import PROFILE, BootFacts, Offers
 from luna_core.boot.identify import BOOT_INTERFACE
 from luna_core.errors import BadInput
@@ -21,22 +22,27 @@ if TYPE_CHECKING:
 
 
 def rescue_facts(work: Work, machine: types.Machine, versions: Path) -> BootFacts:
-    """Facts of a node that there isn't: the cluster's image, else the first that has a version. Raises BadInput."""
+    """Facts of a node that there isn't: the cluster's image, else the first with a fitting version. Raises BadInput."""
     resolver = Resolver(work, machine.settings)
     default = the_cluster(work).osimage
     for image in sorted(work.all(OsImage), key=lambda one: one.id != default):
         if (version := find_version(work, image, image.latest)) is not None:
             directory = versions / version.manifest_sha256
+            manifest = load_version(directory)
+            if not fits(directory / manifest.kernel.name, machine):
+                continue
             return BootFacts(
                 node=_node(machine, resolver.cluster(), _here(work, resolver, ip_address(machine.address))),
                 image=resolver.image(image),
                 version=resolver.image_version(version, directory),
-                manifest=load_version(directory),
+                manifest=manifest,
                 profile={**dict.fromkeys(PROFILE), "service": True},
                 index=0,
                 count=1,
             )
-    raise BadInput("No osimage has a version yet to take a rescue system from; 'luna osimage pack' makes one.")
+    raise BadInput(
+        "No osimage has a version for this machine to take a rescue system from; 'luna osimage pack' makes it."
+    )
 
 
 def rescue_script(hooks: "Hooks", facts: BootFacts, url: str) -> str:

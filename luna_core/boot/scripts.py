@@ -28,6 +28,7 @@ CACHE = "/run/luna/cache"
 PHASES = "/run/luna/phases"
 SPARE_BYTES = 64 << 20
 ENTRY_WAIT_S = 10
+REFUSED_WAIT_S = 30
 MENU_COLUMNS = 74
 # Without a byte for so long, a relay was switched off.
 RELAY_TIMEOUT_MS = 10_000
@@ -78,8 +79,7 @@ def menu_script(
 
     `query` is the discovery request's, already URL-encoded; `naming` says whether a name may be chosen at all.
     """
-    texts = [reason, f"On the controller: {command}" if command else ""]
-    lines = [line for text in texts for line in textwrap.wrap(_one_line(text), MENU_COLUMNS)]
+    lines = _lines(reason, f"On the controller: {command}" if command else "")
     values = {"query": query, "free": free, "groups": groups, "naming": naming, "lines": lines}
     return _render("menu.ipxe.j2", url=url, wait_s=ENTRY_WAIT_S, **values)
 
@@ -123,6 +123,11 @@ def wait_script(url: str, wait: Wait, name: str = "") -> str:
 def again_script(url: str) -> str:
     """What iPXE gets that is to ask who it is and what to load, from the beginning."""
     return _render("again.ipxe.j2", url=url)
+
+
+def refused_script(url: str, reason: str) -> str:
+    """What iPXE gets for a known node that can't boot what it is to: the reason on its console, until that changes."""
+    return _render("refused.ipxe.j2", url=url, lines=_lines(reason), wait_s=REFUSED_WAIT_S)
 
 
 def boots_locally(facts: BootFacts) -> bool:
@@ -319,6 +324,10 @@ def _boot_interface(node: types.Node) -> types.Interface:
 def _member_macs(node: types.Node, bond: types.Interface) -> list[str]:
     members = [node.interface(name) for name in bond.members]
     return [member.mac for member in members if member is not None and member.mac]
+
+
+def _lines(*texts: str) -> list[str]:
+    return [line for text in texts for line in textwrap.wrap(_one_line(text), MENU_COLUMNS)]
 
 
 def _one_line(text: str) -> str:

@@ -31,6 +31,7 @@ MOST_EVENTS = 200
 LAST_PHASE = "finish"
 LOCAL_PHASE = "local"
 WAITING_PHASE = "waiting"
+REFUSED_PHASE = "refused"
 _HOST_KEY = re.compile(r"((?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+={0,2})(?: .*)?")
 
 
@@ -74,6 +75,17 @@ def record_waiting(work: Work, node: Node, address: str, version: Mapping[str, A
     """Begin a boot that waits for its turn after `before` others; nobody has its token yet."""
     session = open_session(work, node, address, version).session
     return record_event(work, session, BootEvent(time=now(), phase=WAITING_PHASE, status="started", log=str(before)))
+
+
+def record_refused(work: Work, node: Node, address: str, version: Mapping[str, Any], reason: str) -> BootSession | None:
+    """Begin a boot that ends before it loads anything; None if the machine only asked again. Nobody has its token."""
+    newest = next(iter(boots(work, node, limit=1)), None)
+    last = newest.events[-1] if newest and newest.events else None
+    if newest and last and newest.outcome == "failed" and (last.phase, last.log) == (REFUSED_PHASE, reason):
+        work.put(newest.changed(**_heard()))
+        return None
+    session = open_session(work, node, address, version).session
+    return record_event(work, session, BootEvent(time=now(), phase=REFUSED_PHASE, status="failed", log=reason))
 
 
 def _turn_came(work: Work, session: BootSession, values: Mapping[str, Any]) -> Opened:

@@ -189,6 +189,7 @@ def _machine() -> Machine:
         asset_tag=_printable("asset"),
         vendor=_printable("vendor"),
         product=_printable("product"),
+        architecture=_printable("arch"),
     )
 
 

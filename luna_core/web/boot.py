@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
 from luna_core import types
 from luna_core.boot import disk_key, local_boot, scripts, sessions, waiting
+from luna_core.boot.architecture import misfit
 from luna_core.boot.bmc import bmc_password
 from luna_core.boot.facts import BootFacts, ask_plugins, boot_facts, files_url
 from luna_core.boot.identify import BOOT_INTERFACE, Verdict
+from luna_core.boot.mark import WaitingMark
 from luna_core.boot.relays import ASK_S, IDLE_S, RENEW_S, Relay, Relays, relay_url
 from luna_core.boot.rescue import rescue_facts, rescue_script
 from luna_core.boot.system import own_system
@@ -44,6 +47,7 @@ class BootService:
         self._views = Views(luna)
         self._discovery = Discovery(luna, self._views, self.commits, neighbour)
         self._waves = Waves()
+        self._waiting = WaitingMark(luna.settings.boots_wait_file)
         self._relays = Relays()
         self._askers: dict[tuple[str, str], tuple[types.Node, float]] = {}
         self.versions = luna.settings.state_directory / IMAGES
@@ -93,7 +97,10 @@ class BootService:
     def turn(self, ticket: str, url: str) -> str:
         """The iPXE script for a node that waits: to wait on, or to ask anew. Hundreds ask, so no store is read."""
         wait = self._waves.still(ticket, self._relays.of)
-        return scripts.wait_script(url, wait) if wait else scripts.again_script(url)
+        if wait is None:
+            return scripts.again_script(url)
+        self._waiting.touch()
+        return scripts.wait_script(url, wait)
 
     def loaded(self, ticket: str) -> None:
         """A node has kernel and initramfs: its place in the wave is free."""
@@ -184,6 +191,8 @@ class BootService:
         scripts.refuse_unbootable(url, facts, offers)
         address = self._boot_address(facts, machine)
         self._relays.withdraw(node.id)
+        if not local and (reason := misfit(facts, machine)):
+            return self._refuse(facts, verdict, machine, reason, url)
         turn = self._turn(facts)
         if isinstance(turn, Wait):
             return self._wait(facts, verdict, machine, turn, url)
@@ -214,18 +223,32 @@ class BootService:
 
     def _wait(self, facts: BootFacts, verdict: Verdict, machine: types.Machine, wait: Wait, url: str) -> str:
         """Keep that a node waits, once, and have it ask again."""
+        self._waiting.touch()
         if wait.first:
-            address = self._boot_address(facts, machine)
-
-            def keep(work: Work) -> None:
-                waiting.forget(work, machine.macs)
-                node = work.by_id(Node, facts.node.id)
-                session = sessions.record_waiting(work, node, address, _version(facts), wait.before)
-                work.put(session.changed(notices=verdict.notices))
-
-            self.commits.run(keep)
+            self._keep(facts, verdict, machine, partial(sessions.record_waiting, before=wait.before))
             self._tell(facts.node.id, facts.node.state, sessions.WAITING_PHASE)
         return scripts.wait_script(url, wait, facts.node.name)
+
+    def _refuse(self, facts: BootFacts, verdict: Verdict, machine: types.Machine, reason: str, url: str) -> str:
+        """Keep why a node can't boot, once, and have it ask again."""
+        if self._keep(facts, verdict, machine, partial(sessions.record_refused, reason=reason)):
+            self._tell(facts.node.id, facts.node.state, "failed")
+        return scripts.refused_script(url, reason)
+
+    def _keep(
+        self, facts: BootFacts, verdict: Verdict, machine: types.Machine, record: Callable[..., BootSession | None]
+    ) -> bool:
+        """Keep a boot that doesn't load yet; False if it is known already."""
+        address = self._boot_address(facts, machine)
+
+        def keep(work: Work) -> bool:
+            waiting.forget(work, machine.macs)
+            session = record(work, work.by_id(Node, facts.node.id), address, _version(facts))
+            if session:
+                work.put(session.changed(notices=verdict.notices))
+            return session is not None
+
+        return self.commits.run(keep)
 
     def _boot_address(self, facts: BootFacts, machine: types.Machine) -> str:
         """Where the node's next requests come from: its own address, or what DHCP gave iPXE and gives it again."""

@@ -45,7 +45,7 @@ class Discovery:
 
     def menu(self, machine: Machine, verdict: Verdict, url: str, settings: Mapping[str, SettingValue]) -> str:
         """The menu of a machine that waits, with the names that it may have."""
-        said = (("serial", machine.serial), ("asset", machine.asset_tag))
+        said = (("serial", machine.serial), ("asset", machine.asset_tag), ("arch", machine.architecture))
         query = [*(("booted", mac) for mac in machine.macs[:1]), *(("mac", mac) for mac in machine.macs), *said]
         naming = bool(settings["boot.menu_naming"])
         free, groups = self._offered(settings) if naming else ([], [])

@@ -132,22 +132,26 @@ def _make_cluster(work: Work) -> None:
 
 
 @pytest.fixture
-def pack_again(luna: Luna) -> Callable[[str], str]:
-    """Packs a second version with a kernel of this release; gives its manifest's SHA-256."""
+def pack_again(luna: Luna) -> Callable[..., str]:
+    """Packs a second version (or that of another number) with a kernel of this release; gives its manifest's SHA-256.
 
-    def again(release: str) -> str:
+    `kernel` are the kernel's bytes, where they matter.
+    """
+
+    def again(release: str, kernel: bytes = b"", number: int = 2) -> str:
         state = luna.settings.state_directory
-        return luna.change(lambda work: _make_version(work, state, number=2, release=release), "pack")
+        values = {"number": number, "release": release, "kernel": kernel}
+        return luna.change(lambda work: _make_version(work, state, **values), "pack")
 
     return again
 
 
-def _make_version(work: Work, state: Path, *, number: int = 1, release: str = "6.1.0") -> str:
+def _make_version(work: Work, state: Path, *, number: int = 1, release: str = "6.1.0", kernel: bytes = b"") -> str:
     tree = state / "tree"
     (tree / "etc").mkdir(parents=True, exist_ok=True)
     (tree / "etc/os-release").write_text(f"ID=fake\nVERSION_ID={number}\n")
-    for name in ("kernel", "initramfs"):
-        (state / name).write_bytes(f"{name} {release}".encode())
+    (state / "kernel").write_bytes(kernel or f"kernel {release}".encode())
+    (state / "initramfs").write_bytes(f"initramfs {release}".encode())
     source = Source(
         image="compute",
         tree=tree,
