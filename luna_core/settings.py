@@ -57,6 +57,11 @@ class MachineSettings:
         """Where plugins' services may write: beside the key, whose owner they run as (docs/decisions/0012)."""
         return self.key_file.parent
 
+    @property
+    def boots_wait_file(self) -> Path:
+        """Touched every other second at least while nodes wait for their kernel: transports leave them the link."""
+        return self.services_directory / "boots-wait"
+
 
 CORE_SETTINGS = (
     Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration, or none."),

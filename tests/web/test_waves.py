@@ -22,6 +22,7 @@ from luna_core.operations.nodes import states
 from luna_core.operations.objects import change
 from luna_core.operations.work import Work
 from luna_core.settings import CORE_SETTINGS
+from luna_core.testing.delivery import wait_until
 
 MACS = {"node001": "52:54:00:00:00:01", "node002": "52:54:00:00:00:02", "node003": "52:54:00:00:00:03"}
 PORT = 7052
@@ -128,6 +129,25 @@ def test_a_node_waits_while_others_load_and_why_and_watch_say_so(cluster: Any) -
     assert ask(cluster, "/boot/install", token, node="node002")[0] == 200
     spans = trace.timeline(boot(cluster, "node002")).spans
     assert [span.phase for span in spans] == ["waiting", "kernel"]
+
+
+def test_other_services_see_that_nodes_wait_as_long_as_any_does(cluster: Any) -> None:
+    mark = cluster.luna.settings.boots_wait_file
+    first = discover(cluster, "node001")
+    assert not mark.exists(), "nobody waits"
+    second = discover(cluster, "node002")
+    assert mark.exists()
+    mark.unlink()
+
+    def seen_again() -> bool:
+        assert "waiting for 0 others" in ask_again(cluster, second)
+        return bool(mark.exists())
+
+    wait_until(seen_again, "the mark of a node that waits on")
+    mark.unlink()
+    tell_loaded(cluster, first)
+    ask_again(cluster, second)
+    assert not mark.exists(), "it doesn't wait any more"
 
 
 def test_the_install_script_frees_a_place_too_and_a_node_in_service_mode_needs_none(cluster: Any) -> None:

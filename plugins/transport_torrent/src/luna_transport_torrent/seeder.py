@@ -5,14 +5,21 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import libtorrent
 
+from luna_core.settings import machine_settings
 from luna_transport_torrent.profile import REQUEST_QUEUE, open_session
 from luna_transport_torrent.publishing import Places, places
 
 _POLL_S = 1.0
+_UNLIMITED = -1
+# To go on, a swarm needs new pieces as fast as one node takes them; the rest of the link is better spent on kernels.
+SLOTS_WHILE_BOOTS_WAIT = 4
+_WAITED_S = 5.0
 
 
 class Seeder:
@@ -22,6 +29,15 @@ class Seeder:
         self._session = session
         self._places = where
         self._handles: dict[str, libtorrent.torrent_handle] = {}
+        self._slots = _UNLIMITED
+        # Those of a private network are exempt otherwise.
+        local = session.get_peer_class(libtorrent.session.local_peer_class_id)
+        session.set_peer_class(libtorrent.session.local_peer_class_id, {**local, "ignore_unchoke_slots": False})
+
+    @property
+    def port(self) -> int:
+        """Where nodes reach it."""
+        return self._session.listen_port()
 
     def update(self) -> None:
         """Begin to seed what was published since the last call, and stop with what was withdrawn."""
@@ -31,6 +47,17 @@ class Seeder:
         for identity in sorted(self._handles.keys() - published):
             self._session.remove_torrent(self._handles.pop(identity))
             print(f"seeder: {identity} was withdrawn", flush=True)
+
+    def make_way(self, boots_wait_file: Path) -> None:
+        """Serve a few nodes at a time while others wait for kernel and initramfs, which come by the same link."""
+        try:
+            waiting = abs(time.time() - boots_wait_file.stat().st_mtime) < _WAITED_S
+        except OSError:
+            waiting = False
+        slots = SLOTS_WHILE_BOOTS_WAIT if waiting else _UNLIMITED
+        if slots != self._slots:
+            self._slots = slots
+            self._session.apply_settings({"unchoke_slots_limit": slots})
 
     def report_errors(self) -> None:
         """Print what libtorrent complains of."""
@@ -66,9 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopped.set())
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    waiting = machine_settings().boots_wait_file
     seeder = Seeder(open_session(given.port, given.request_queue), places())
     while not stopped.is_set():
         seeder.update()
+        seeder.make_way(waiting)
         seeder.report_errors()
         stopped.wait(_POLL_S)
     return 0
