@@ -1,7 +1,7 @@
 """Storms of several sizes by torrent, by torrent with relays, and by http alone: measured once, kept, and shown.
 
     python benchmarks/storm.py [--nodes 64,256,512] [--ways torrent,relays,http] [--into FILE] [--limit-s 400]
-        [--again] [-- OPTION ...]
+        [--again] [--svg FILE] [-- OPTION ...]
 
 Needs root, and a machine that does nothing else. Each storm is appended to a file of JSON lines as soon as it ends; one
 that is there, with the same options and all its nodes, isn't repeated, so an interrupted measurement goes on. Options
@@ -19,8 +19,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+from luna_lab.storm_report import curves
 
 LUNA = Path(sys.executable).with_name("luna")
 # Blocks are as large as real ones, of an image that isn't: fewer are to be on their way.
@@ -41,6 +44,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path("build/storms.jsonl"), help="results (build/storms.jsonl)")
     parser.add_argument("--limit-s", type=float, default=400, help="when one storm is given up (400)")
     parser.add_argument("--again", action="store_true", help="measure what is there, too")
+    parser.add_argument("--svg", type=Path, help="file to draw the largest storms into, a curve for each way")
     parser.add_argument("options", nargs="*", help="further options of luna lab storm")
     given = parser.parse_args()
     given.into.parent.mkdir(parents=True, exist_ok=True)
@@ -48,12 +52,13 @@ def main() -> None:
     print(f"nodes  {'way':8}" + "".join(f"{step:>12}" for step in STEPS), end="")
     print("  copies  sent MB  relayed  again  busy  finished", flush=True)
     options = [*OPTIONS, *given.options]
-    shown = [
-        show(way, storm(way, int(nodes), options, given.into, given.limit_s, again=given.again))
-        for nodes in given.nodes.split(",")
-        for way in given.ways.split(",")
-    ]
-    sys.exit(0 if all(shown) else "not every node finished")
+    every = []
+    for nodes, way in product(given.nodes.split(","), given.ways.split(",")):
+        every.append((way, storm(way, int(nodes), options, given.into, given.limit_s, again=given.again)))
+        show(*every[-1])
+    if given.svg:
+        given.svg.write_text(drawn(every))
+    sys.exit(0 if all(result["finished"] == result["nodes"] for _, result in every) else "not every node finished")
 
 
 def kept(file: Path) -> Iterator[dict[str, Any]]:
@@ -88,8 +93,23 @@ def storm(way: str, nodes: int, options: Sequence[str], into: Path, limit_s: flo
     return result
 
 
-def show(way: str, result: dict[str, Any]) -> bool:
-    """Print when the last node had what; returns whether every node has finished."""
+def drawn(every: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """Curves of how many nodes of the largest storms had finished by when, as an SVG document."""
+    most = max(int(result["nodes"]) for _, result in every)
+    series, title = {}, f"{most} nodes"
+    for way, result in every:
+        rows = [row for row in result["steps"] if row["step"] == "finished" and result["nodes"] == most]
+        for row in rows:
+            tenths = [(time_s, most * part / 10) for part, time_s in enumerate(row["tenths_s"], 1) if time_s]
+            series[way] = [(row["first_s"] or 0.0, 0.0), *tenths]
+            title = (
+                f"{most} nodes, finished; {result['mbit']:g} Mbit/s, controller {result['controller_mbit']:g} Mbit/s"
+            )
+    return curves(title, series, "seconds", "nodes")
+
+
+def show(way: str, result: dict[str, Any]) -> None:
+    """Print when the last node had what."""
     last = {row["step"]: row["all_s"] for row in result["steps"]}
     times = "".join(f"{last[step]:10.1f} s" if last.get(step) else f"{'never':>12}" for step in STEPS)
     print(f"{result['nodes']:5}  {way:8}{times}", end="")
@@ -99,7 +119,6 @@ def show(way: str, result: dict[str, Any]) -> bool:
         print(f"{copies:8.1f}{result['controller_bytes'] / 1e6:9.0f}{relayed:9.0f}{len(result['troubles']):7}", end="")
         print(f"{busy(result):6.0%}{result['finished']:10}", end="")
     print(flush=True)
-    return bool(result["finished"] == result["nodes"])
 
 
 def busy(result: dict[str, Any]) -> float:

@@ -84,12 +84,16 @@ def scale(plan: StormPlan) -> str:
 
 def _row(plan: StormPlan, result: StormResult, step: str) -> dict[str, Any]:
     seconds = list(result.steps.get(step, {}).values())
-    times = [when(seconds, share, plan.nodes) for share in SHARES]
-    rounded = [None if one is None else round(one, 2) for one in times]
+
+    def times(shares: Sequence[float]) -> list[float | None]:
+        found = [when(seconds, share, plan.nodes) for share in shares]
+        return [None if one is None else round(one, 2) for one in found]
+
     return {
         "step": step,
         "nodes": len(seconds),
-        **dict(zip(("first_s", "half_s", "most_s", "all_s"), rounded, strict=True)),
+        **dict(zip(("first_s", "half_s", "most_s", "all_s"), times(SHARES), strict=True)),
+        "tenths_s": times([part / 10 for part in range(1, 11)]),
     }
 
 
