@@ -82,12 +82,16 @@ def _target(luna: "Luna", node: str, known_hosts: Any, *, host: bool) -> "Target
 
 
 def _show(seen: "Grab", machine: str, *, verbose: bool) -> None:
+    from luna_core.operations.transfer.login import printable
+
     name = seen.image.name
     if not seen.changes.all:
         click.echo(f"The tree of osimage {name} has everything as {machine} has it.")
         return
     click.echo(f"{'A new' if seen.is_new else 'The'} tree of osimage {name} would get from {machine}:")
-    alone = "\n".join(f"{one.place} ({one.kind})" for one in seen.foreign if not one.place.startswith(_KERNELS))
+    alone = "\n".join(
+        printable(f"{one.place} ({one.kind})") for one in seen.foreign if not one.place.startswith(_KERNELS)
+    )
     emit_one(described(seen.changes, verbose=verbose) | ({"left alone": alone} if alone else {}), "table")
 
 

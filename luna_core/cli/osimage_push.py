@@ -18,6 +18,7 @@ from luna_core.cli.osimage_transfer import (
 )
 from luna_core.cli.output import emit, emit_one
 from luna_core.cli.progress import Progress
+from luna_core.errors import LunaError
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
@@ -51,6 +52,8 @@ def push(luna: "Luna", /, name: str, nodes: str, **params: Any) -> int:
     is_table = params["output"] == "table"
     found = targets.nodes(luna, nodes, params["known_hosts"])
     with ready(luna, name, found, account, wishes, waves) as pushing:
+        if is_table:
+            click.echo(f"Looking at {len(found)} nodes …", err=True)
         seen = list(pushing.look(found))
         if is_table:
             _show(seen, verbose=params["verbose"])
@@ -59,7 +62,7 @@ def push(luna: "Luna", /, name: str, nodes: str, **params: Any) -> int:
         may = sum(bool(one.error) for one in seen) <= waves.most_failures
         asking = {key: params[key] for key in ("dry_run", "yes")}
         going = bool(would) and may and agreed(f"Push {name} to {len(would)} nodes?", **asking)
-        sent = list(_told(pushing.carry_out(seen, found), aloud=is_table)) if going else []
+        sent = _sent(pushing.carry_out(seen, found), would, aloud=is_table) if going else []
     became = {one.node: one for one in (*seen, *sent)}
     left = [] if params["dry_run"] else [one for one in would if one not in {each.node for each in sent}]
     if is_table:
@@ -69,13 +72,26 @@ def push(luna: "Luna", /, name: str, nodes: str, **params: Any) -> int:
     return 1 if left or any(one.error for one in became.values()) else 0
 
 
-def _told(outcomes: "Iterator[Outcome]", *, aloud: bool) -> "Iterator[Outcome]":
-    for one in outcomes:
-        if aloud:
-            click.echo(f"{one.node}: {'not ' if one.error else ''}done", err=bool(one.error))
-            if one.error:
-                click.echo(one.error, err=True)
-        yield one
+def _sent(outcomes: "Iterator[Outcome]", would: Sequence[str], *, aloud: bool) -> "list[Outcome]":
+    """What became of the nodes, told as it comes; raises LunaError that names those that an interruption left."""
+    from luna_core.cli.main import INTERRUPTED
+    from luna_core.hostlist import fold
+
+    sent: list[Outcome] = []
+    try:
+        for one in outcomes:
+            sent.append(one)
+            if aloud:
+                state = "not done" if one.error else "done"
+                click.echo(f"{one.node}: {state} ({len(sent)} of {len(would)})", err=bool(one.error))
+                if one.error:
+                    click.echo(one.error, err=True)
+    except KeyboardInterrupt:
+        left = [one for one in would if one not in {each.node for each in sent if not each.error}]
+        error = LunaError(f"interrupted; {fold(left)}: not done, or in part. The next push goes on from there.")
+        error.exit_status = INTERRUPTED
+        raise error from None
+    return sent
 
 
 def _show(seen: "Sequence[Outcome]", *, verbose: bool) -> None:

@@ -1,5 +1,6 @@
 """What a dry run of rsync says that would become different."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Literal
 FORMAT = "luna|%i|%l|%n"
 _MOST_SHOWN = 5
 _TIME_OF_A_DIRECTORY = ".d..t......"
+_LINE = re.compile(r"luna\|(\S{9,}|\*deleting *)\|(\d+)\|(.*)")
 _MARKS = {"added": "+", "changed": "*", "deleted": "-"}
 
 
@@ -33,7 +35,7 @@ class Changes:
     @classmethod
     def parsed(cls, lines: Iterable[str]) -> "Changes":
         """Those in rsync's output, printed by FORMAT; other lines are warnings."""
-        found = (_parsed(line) for line in lines if line.startswith("luna|"))
+        found = (_parsed(*match.groups()) for line in lines if (match := _LINE.fullmatch(line)))
         return cls(tuple(one for one in found if one))
 
     @property
@@ -61,9 +63,8 @@ class Changes:
         return {**self.counts(), "size_bytes": self.size_bytes}
 
 
-def _parsed(line: str) -> Change | None:
+def _parsed(item: str, size: str, name: str) -> Change | None:
     """`%i` is described under --itemize-changes in rsync(1)."""
-    _, item, size, name = line.split("|", 3)
     path = f"/{name.lstrip('/')}".replace("/./", "/").rstrip("/") or "/"
     if item.startswith("*deleting"):
         return Change("deleted", path)

@@ -22,7 +22,7 @@ from luna_core.operations.transfer.changes import Changes
 from luna_core.operations.transfer.login import Account, Logins, alias, logins
 from luna_core.operations.transfer.mounts import Mount
 from luna_core.operations.transfer.rsync import Copy
-from luna_core.operations.transfer.rules import left_alone, of_mounts
+from luna_core.operations.transfer.rules import left_alone, of_files_mounted, of_mounts
 from luna_core.operations.transfer.staging import exchange, stage
 from luna_core.operations.transfer.system import System, ask, refuse_other, write_release
 from luna_core.operations.transfer.targets import Target
@@ -53,8 +53,7 @@ class Grab:
         """Fetch it; until all is there the tree stays as it was. Raises LunaError; the next try goes on from there."""
         tree = self.image.path.resolve()
         needed = self.changes.size_bytes + (0 if self.is_new else trees.size_bytes(tree))
-        trees.require_space(tree, needed, f"Grabbing osimage {self.image.name}")
-        with stage(tree) as place:
+        with stage(tree, needed, f"Grabbing osimage {self.image.name}") as place:
             if not self.is_new:
                 progress(0, 0, "copying the tree")
                 trees.copy_tree(tree, place.draft)
@@ -112,7 +111,11 @@ def _copy(
         logins=way,
         source=f"{alias(target)}:/",
         target=f"{image.path}/",
-        rules=[*of_mounts(system.foreign, with_place=False), *left_alone(distro, own, files)],
+        rules=[
+            *of_mounts(system.foreign, with_place=False),
+            *left_alone(distro, own, files),
+            *of_files_mounted(system.foreign),
+        ],
         partial=str(image.path.parent / ".luna-partial"),
         delete=wishes.delete,
         checksum=wishes.checksum,

@@ -87,7 +87,12 @@ class Logins:
                 f"{where} lets {self.account.user} in by none of your ssh keys; --identity names another. Those of "
                 "the setting image.authorized_keys are let in."
             )
-        return f"{where} can't be worked on: {said.splitlines()[-1]}"
+        return f"{where} can't be worked on: {printable(said.splitlines()[-1])}"
+
+
+def printable(said: str) -> str:
+    """What a machine said, without what a terminal would take for commands or another line."""
+    return "".join(one if one.isprintable() else "?" for one in said)
 
 
 def alias(target: Target) -> str:

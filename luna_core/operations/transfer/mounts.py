@@ -22,9 +22,13 @@ def foreign(mountinfo: str) -> list[Mount]:
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         words, kind = before.split(" "), after.split(" ")[0]
-        if len(words) < 6 or words[4] == "/":
+        if len(words) < 6:
             continue
         device, inner, place = words[2], words[3], _plain(words[4])
+        if place == "/":
+            # Mounted elsewhere once more it would be copied into itself.
+            seen.add((device, inner))
+            continue
         is_first = (device, inner) not in seen and (inner == "/" or kind == "btrfs")
         if kind in _LOCAL and place.split("/")[1] in _SYSTEM and is_first:
             seen.add((device, inner))

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from pathlib import Path
 from luna_core.errors import CommandFailed
 from luna_core.image.pack import Progress
 from luna_core.operations.transfer.changes import FORMAT, Changes
-from luna_core.operations.transfer.login import Logins
+from luna_core.operations.transfer.login import Logins, printable
 from luna_core.run import run_contained
 
 # Types, modes, owners by number, times, links, device nodes, holes, ACLs, and attributes, capabilities among them.
 _WHOLE = ("--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids")
 # "Some source files vanished": a running system has files that come and go.
 _VANISHED = 24
+_MOST_REASONS = 4
 _PROGRESS = re.compile(r"\s*([0-9,.]+)\s+[0-9]+%\s")
 
 
@@ -56,7 +58,7 @@ class Copy:
         self._run(tell, "--info=progress2", "--no-human-readable")
 
     def _run(self, told: Callable[[str], object], *more: str) -> None:
-        with self._rules() as rules, _without_progress():
+        with self._rules() as rules, _reasons(told) as tell:
             run_contained(
                 [
                     *("rsync", *_WHOLE, *more, f"--rsh=ssh -F {self.logins.configuration}"),
@@ -66,8 +68,8 @@ class Copy:
                     *(["--checksum"] if self.checksum else []),
                     *(f"--filter=merge {rules}", self.source, self.target),
                 ],
-                told,
-                environment={"LC_ALL": "C"},
+                tell,
+                environment={"LC_ALL": "C.UTF-8"},
                 accepted=(0, _VANISHED),
             )
 
@@ -80,10 +82,19 @@ class Copy:
 
 
 @contextmanager
-def _without_progress() -> Iterator[None]:
-    """What is shown of a failure is what rsync and ssh said of it."""
+def _reasons(told: Callable[[str], object]) -> Iterator[Callable[[str], None]]:
+    """Lines that are told, and of a failure the others: what rsync and ssh said of it first and last."""
+    first: list[str] = []
+    last: deque[str] = deque(maxlen=_MOST_REASONS)
+
+    def tell(line: str) -> None:
+        if line.startswith("luna|") or _PROGRESS.match(line):
+            told(printable(line))
+        elif line:
+            (first if len(first) < _MOST_REASONS else last).append(printable(line))
+
     try:
-        yield
+        yield tell
     except CommandFailed as error:
-        said = (line for line in str(error).splitlines() if not line.startswith("luna|") and not _PROGRESS.match(line))
-        raise CommandFailed("\n".join(said)) from error
+        outcome = str(error).partition("\n")[0].rstrip(":")
+        raise CommandFailed("\n".join([outcome, *first, *last])) from error

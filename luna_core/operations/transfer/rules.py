@@ -45,6 +45,12 @@ def of_mounts(mounts: Iterable[Mount], *, with_place: bool) -> Iterator[str]:
     yield from (f"- {literal(one.place)}{'' if with_place else '/*'}" for one in mounts)
 
 
+def of_files_mounted(mounts: Iterable[Mount]) -> Iterator[str]:
+    """Rules, the last ones, for what is mounted on a file: its content is of elsewhere too."""
+    for one in mounts:
+        yield from (f"+ {literal(one.place)}/", f"- {literal(one.place)}")
+
+
 def kept_private(distro: Distro, image: types.Image) -> Iterator[str]:
     """Rules by which private files that only the node has are not deleted: it may have them from elsewhere."""
     for pattern in (*PATTERNS, *distro.private_files(), *image.private_files):
@@ -59,5 +65,10 @@ def translated(pattern: str) -> list[str]:
 
 
 def literal(path: str) -> str:
-    """A path in which nothing is a wildcard. rsync reads a backslash as an escape only where there is a wildcard."""
-    return re.sub(r"([\\*?\[])", r"\\\1", path) if re.search(r"[*?\[]", path) else path
+    """A path in which nothing is a wildcard, but for line ends, which no rule can have.
+
+    rsync reads a backslash as an escape only where there is a wildcard.
+    """
+    if not re.search(r"[*?\[\n]", path):
+        return path
+    return re.sub(r"([\\*?\[])", r"\\\1", path).replace("\n", "?")

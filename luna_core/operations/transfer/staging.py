@@ -3,14 +3,15 @@
 import ctypes
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from luna_core.errors import BadInput, LunaError
-from luna_core.operations.images.trees import remove_tree
+from luna_core.errors import BadInput, CommandFailed, LunaError
+from luna_core.operations.images.trees import remove_tree, require_space
 
 # Two tries that came to nothing are remembered, in case the second one was given up early.
 _KEPT = 2
@@ -28,10 +29,11 @@ class Stage:
 
 
 @contextmanager
-def stage(tree: Path) -> Iterator[Stage]:
-    """An empty draft; it stays for the next try unless the block ends well. The caller holds the tree's lock.
+def stage(tree: Path, needed_bytes: int, what: str) -> Iterator[Stage]:
+    """An empty draft; it stays for the next try unless the block ends well or the disk is full.
 
-    The names are those of other drafts, so that 'luna osimage sweep' finds them.
+    The caller holds the tree's lock. The names are those of other drafts, so that 'luna osimage sweep' finds them.
+    Raises LunaError if there is too little room for `what`, also without what earlier tries left.
     """
     if os.path.ismount(tree):
         raise BadInput(f"{tree} is a mount point, and can't be exchanged in one step; accepted is a directory below.")
@@ -39,15 +41,28 @@ def stage(tree: Path) -> Iterator[Stage]:
     try:
         tree.parent.mkdir(parents=True, exist_ok=True)
         left = sorted((one for one in tree.parent.iterdir() if one.name.startswith(prefix)), key=_age)
-        for old in left[:-_KEPT]:
-            remove_tree(old)
+        kept = left[-_KEPT:] if shutil.disk_usage(tree.parent).free >= needed_bytes else []
+        for old in left:
+            if old not in kept:
+                remove_tree(old)
+        require_space(tree, needed_bytes, what)
         draft = Path(tempfile.mkdtemp(dir=tree.parent, prefix=prefix))
         draft.chmod(0o755)
     except OSError as error:
         raise LunaError(f"{tree.parent} can't be written: {error.strerror}.") from error
     partial = tree.parent / f".{tree.name}.luna-partial"
-    yield Stage(draft, tuple(left[-_KEPT:]), partial)
-    for done in (*left, draft, partial):
+    try:
+        yield Stage(draft, tuple(kept), partial)
+    except CommandFailed as error:
+        if os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        # Others write there too, luna's store perhaps, and the next try would find no room.
+        for spoilt in (draft, partial):
+            remove_tree(spoilt)
+        raise LunaError(
+            f"{tree.parent} is full; what had come was deleted, and the tree is as it was. {error}"
+        ) from error
+    for done in (*kept, draft, partial):
         remove_tree(done)
 
 

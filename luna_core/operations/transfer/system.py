@@ -11,7 +11,7 @@ from luna_core.distro.tree import os_release, parse_os_release
 from luna_core.errors import BadInput, LunaError
 from luna_core.interfaces import Distro
 from luna_core.operations.images.facts import kernel_of
-from luna_core.operations.transfer.login import Logins
+from luna_core.operations.transfer.login import Logins, printable
 from luna_core.operations.transfer.mounts import Mount, foreign
 from luna_core.operations.transfer.targets import Target
 
@@ -19,10 +19,10 @@ _MARK: Final = "\n--\n"
 _ASK = """\
 export LC_ALL=C
 printf '\\n--\\n'
-uname -r
-uname -m
-id -u
-command -v rsync || echo
+echo "$(uname -r)"
+echo "$(uname -m)"
+echo "$(id -u)"
+echo "$(command -v rsync)"
 printf -- '--\\n'
 cat /etc/os-release 2> /dev/null || cat /usr/lib/os-release
 printf '\\n--\\n'
@@ -50,10 +50,11 @@ def ask(logins: Logins, target: Target) -> System:
     if target.problem:
         raise LunaError(target.problem)
     said = logins.run(target, _ASK)
-    if said.count(_MARK) < 3:
+    parts = said.split(_MARK, 3)
+    if len(parts) < 4 or parts[1].count("\n") != 3 or not parts[1].replace("\n", "").isprintable():
         raise LunaError(f"{target.name} doesn't run what it is asked to; it said {said[:200]!r}.")
-    _, about, release_text, mountinfo = said.split(_MARK, 3)
-    kernel, architecture, user, rsync = about.split("\n")[:4]
+    _, about, release_text, mountinfo = parts
+    kernel, architecture, user, rsync = about.split("\n")
     if user != "0":
         raise LunaError(f"{target.name}: {logins.account.user} isn't root there; accepted is who is, or may use sudo.")
     if not rsync:
@@ -90,7 +91,7 @@ def _major(release: Mapping[str, str]) -> str:
 
 
 def _named(release: Mapping[str, str]) -> str:
-    return f"{release.get('ID', 'an unknown system')} {release.get('VERSION_ID', '')}".strip()
+    return printable(f"{release.get('ID', 'an unknown system')} {release.get('VERSION_ID', '')}".strip())
 
 
 def write_release(system: System, root: Path) -> None:

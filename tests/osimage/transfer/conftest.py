@@ -54,6 +54,12 @@ class Machine:
     def public_key(self) -> str:
         return (self.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
 
+    def inside(self, script: str) -> None:
+        """Run a shell script that sees the node's mounts, in the directory that is its root on the controller."""
+        assert self.process
+        (shell,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        run(["nsenter", "--target", shell, "--mount", "sh", "-euc", f'cd "$1"\n{script}', "sh", self.root])
+
     def kill(self) -> None:
         """As by a failure of power: nothing of it goes on."""
         if self.process:
@@ -123,7 +129,12 @@ class Rack:
     def popen(self, line: str, *more: str) -> "subprocess.Popen[str]":
         command = ["ip", "netns", "exec", self.namespace, LUNA, *line.split(), "--identity", str(self.key), *more]
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def luna(self, line: str, *more: str) -> "subprocess.CompletedProcess[str]":

@@ -93,6 +93,58 @@ def test_nothing_moves_before_somebody_agreed(rack: Rack, node: Machine, tmp_pat
     assert differences(tmp_path / "before", rack.site.tree) == []
 
 
+def test_what_is_mounted_is_left_alone_whatever_it_is_called(rack: Rack, node: Machine) -> None:
+    """The root once more, a name of two lines, and a file: rsync's rules name each otherwise."""
+    for root in (node.root, rack.site.tree):
+        (root / "etc/secret").write_text("below")
+    node.inside(
+        """
+        mkdir -p opt/root "opt/two\nlines"
+        mount --bind . opt/root
+        mount -t tmpfs tmpfs "opt/two\nlines"
+        : > "opt/two\nlines/data"
+        echo other > run/secret
+        mount --bind run/secret etc/secret
+        """
+    )
+    done = rack.luna("osimage grab node001 compute --yes")
+    assert done.returncode == 0, done.stderr
+    assert "/opt/two?lines (tmpfs)" in done.stdout
+    assert {one.name: any(one.iterdir()) for one in (rack.site.tree / "opt").iterdir()} == {
+        "root": False,
+        "two\nlines": False,
+    }
+    assert (rack.site.tree / "etc/secret").read_text() == "below"
+
+
+@pytest.mark.parametrize("answer", ["6.1.0\\033[2Jfake\\n", "6.1.0-fake\\n\\n--\\nID=fake\\n"])
+def test_a_machine_that_answers_otherwise_is_refused_and_commands_no_terminal(
+    rack: Rack, node: Machine, answer: str
+) -> None:
+    (node.root / "usr/bin/uname").write_text(f"#!/bin/sh\nprintf '{answer}'\n")
+    refused = rack.luna("osimage grab node001 compute --yes")
+    assert (refused.returncode, "node001 doesn't run what it is asked to" in refused.stderr) == (1, True)
+    assert "\033" not in refused.stderr
+
+
+def test_a_full_disk_is_named_and_not_left_full(rack: Rack, node: Machine) -> None:
+    trees = rack.site.tree.parent
+    run(["cp", "-a", rack.site.tree, rack.directory / "saved"])
+    run(["mount", "-t", "tmpfs", "-o", "nr_inodes=400", "tmpfs", trees])
+    try:
+        run(["cp", "-a", rack.directory / "saved", rack.site.tree])
+        (node.root / "opt").mkdir()
+        for number in range(400):
+            (node.root / f"opt/{number}").touch()
+        full = rack.luna("osimage grab node001 compute --yes")
+        assert (full.returncode, f"{trees} is full" in full.stderr) == (1, True)
+        assert "No space left on device" in full.stderr
+        assert os.listdir(trees) == [rack.site.tree.name]
+        assert differences(rack.directory / "saved", rack.site.tree) == []
+    finally:
+        run(["umount", trees])
+
+
 def test_a_new_osimage_is_made_of_a_node_and_recognised(rack: Rack, node: Machine) -> None:
     (node.root / "etc/hostname").write_text("node001\n")
     (node.root / "srv").mkdir()

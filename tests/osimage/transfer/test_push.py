@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,24 @@ def test_a_node_that_dies_on_the_way_ends_the_waves_and_the_next_push_goes_on(ra
     assert done.returncode == 0, done.stderr
     assert (first.root / "aaa").stat().st_ino == arrived, "what had arrived was not sent again"
     assert {(one.root / "zzz").stat().st_size for one in (first, second)} == {LARGE_BYTES}
+
+
+def test_ctrl_c_says_which_nodes_are_left_and_the_next_push_goes_on(rack: Rack) -> None:
+    first, second = rack.boot(2)
+    (rack.site.tree / "zzz").write_bytes(os.urandom(LARGE_BYTES))
+    rack.throttle("8mbit")
+    process = rack.popen("osimage push compute @nodes --yes --wave 1")
+    while not [one for one in first.root.glob(".zzz.*") if one.stat().st_size]:
+        assert process.poll() is None, "it was over before it could be interrupted"
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted; node[001-002]: not done, or in part." in said
+    assert not (second.root / "zzz").exists()
+    rack.throttle(None)
+    assert rack.luna("osimage push compute @nodes --yes").returncode == 0
+    assert {(one.root / "zzz").stat().st_size for one in (first, second)} == {LARGE_BYTES}
+    assert not any((first.root / "var/lib/luna-push").glob("*")), "what had half arrived was used"
 
 
 def test_a_node_that_told_no_host_keys_is_not_pushed_to(rack: Rack) -> None:
