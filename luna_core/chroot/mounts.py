@@ -13,6 +13,7 @@ from pathlib import Path
 from luna_core.chroot.paths import resolve
 from luna_core.chroot.plan import Overlaid, Plan
 from luna_core.errors import BadInput, CommandFailed
+from luna_core.image.scan import mount_points
 from luna_core.run import run
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
@@ -33,7 +34,11 @@ def mounted(plan: Plan) -> Iterator[None]:
         _mount(root, "-o", "remount,bind,ro")
     _system(root, read_only=plan.read_only)
     for source, target in plan.binds:
-        _mount(_existing(root, target), "--rbind", source)
+        place = _existing(root, target)
+        _mount(place, "--rbind", source)
+        if plan.read_only:
+            for below in sorted(mount_points(os.fsencode(place)) | {b"."}):
+                _mount(place / os.fsdecode(below), "-o", "remount,bind,ro")
     with ExitStack() as afterwards:
         for file in plan.files:
             place = resolve(root, file.path)

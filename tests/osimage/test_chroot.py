@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from luna_core.run import run
+
 Site = Any
 LCHROOT = str(Path(sys.executable).with_name("lchroot"))
 PATIENCE_S = 120
@@ -144,6 +146,38 @@ def test_readers_change_nothing_and_wait_for_nobody(tree: Path, visit: Callable[
     assert said.stdout.split() == ["refused", "scratch"]
     assert not (tree / "made").exists()
     assert not any((tree / "tmp").iterdir())
+
+
+def test_what_a_reader_is_shown_of_the_controller_stays_as_it_is(tree: Path, tmp_path: Path) -> None:
+    below = tmp_path / "shown/below"
+    below.mkdir(parents=True)
+    (tree / "mnt").mkdir()
+    run(["mount", "-t", "tmpfs", "tmpfs", below])
+    try:
+        text = "for at in /mnt /mnt/below; do (: > $at/made) 2> /dev/null || echo refused; done"
+        said = inside("sh", "-c", text, options=("--read-only", "--bind", f"{tmp_path}/shown:/mnt"))
+        assert said.stdout.split() == ["refused", "refused"]
+    finally:
+        run(["umount", below])
+
+
+def test_a_dead_holder_whose_processes_do_not_end_is_named(
+    compute: Site, visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("luna_core.operations.images.locks._ENDING_S", 0.5)
+    visitor = visit()
+    (unshare,) = Path(f"/proc/{visitor.pid}/task/{visitor.pid}/children").read_text().split()
+    (first,) = Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()
+    os.kill(int(first), signal.SIGSTOP)
+    try:
+        visitor.kill()
+        visitor.wait(PATIENCE_S)
+        refused = compute("osimage pack compute")
+        assert (refused.status, f"process {visitor.pid} is running 'sh'" in refused.err) == (1, True)
+        assert "something that it started goes on. 'fuser -v " in refused.err
+    finally:
+        os.kill(int(first), signal.SIGCONT)
+    assert inside("sh", "-c", "echo in").stdout == "in\n"
 
 
 @pytest.mark.parametrize("killed", ["luna", "group"])

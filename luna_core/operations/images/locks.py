@@ -4,8 +4,9 @@ import fcntl
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +14,9 @@ from typing import TextIO
 from luna_core.errors import Conflict
 from luna_core.operations.session import administrator
 from luna_core.settings import MachineSettings
+
+_ENDING_S = 30.0
+_ASKED_EVERY_S = 0.05
 
 
 def tree_lock(settings: MachineSettings, image: str, tree: Path, doing: str) -> AbstractContextManager[int]:
@@ -52,8 +56,21 @@ def _take(file: TextIO, what: str) -> None:
         holder = file.read() or "another process"
         if not _has_ended(holder):
             raise Conflict(f"{what} can't be used now: {holder}. Try again when that is done.") from None
-        # It was killed, and what it had started is just ending.
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _await_end(file, what, holder)
+
+
+def _await_end(file: TextIO, what: str, holder: str) -> None:
+    """The holder was killed, and what it had started is just ending, unless it is stopped or waits for a disk."""
+    until = time.monotonic() + _ENDING_S
+    while time.monotonic() < until:
+        time.sleep(_ASKED_EVERY_S)
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    raise Conflict(
+        f"{what} can't be used now: {holder}; that process has ended, but something that it started goes on. "
+        f"'fuser -v {file.name}' finds it."
+    )
 
 
 def _has_ended(holder: str) -> bool:
