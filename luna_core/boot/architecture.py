@@ -7,7 +7,7 @@ from pathlib import Path
 from luna_core.boot.facts import BootFacts
 from luna_core.types import Machine
 
-# Machine types of a PE header (PE format, COFF file header), which kernels have to be started by UEFI.
+# Machine types of the PE header (PE format, COFF file header) that kernels have because UEFI starts nothing else.
 _KERNELS = {0x014C: "x86", 0x8664: "x86_64", 0xAA64: "arm64"}
 # What iPXE calls what it was built for. On every x86 machine a BIOS starts one that is built for 32 bits.
 _MACHINES = {"i386": "x86", "x86_64": "x86_64", "arm64": "arm64"}
