@@ -1,6 +1,7 @@
 """The outward form of objects, which people and files read and write: names for ids, and no plain secrets."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from luna_core.errors import MASK, BadInput, LunaError, NotFound
@@ -51,9 +52,24 @@ def inward(work: Work, model: type[StoredObject], name: str, fields: Mapping[str
             work.keyring.decrypt(value)
         elif not work.keyring.key_file.exists():
             _refuse_second_key(work)
-        return work.keyring.encrypt(value)
+        return _stored_secrets(work, model, name).get(value) or work.keyring.encrypt(value)
 
     return dict(replace(model, replace(model, dict(fields), Reference, find), Secret, encrypt))
+
+
+def _stored_secrets(work: Work, model: type[StoredObject], name: str) -> dict[str, str]:
+    """An object's secrets as they are stored, by their plain text: one that is given again is no change."""
+    kept: dict[str, str] = {}
+
+    def keep(_: Secret, value: Any) -> Any:
+        # What another key encrypted is unlike anything that is given.
+        with suppress(LunaError):
+            kept[work.keyring.decrypt(str(value))] = value
+        return value
+
+    if found := work.find(model, name):
+        replace(model, found.body(), Secret, keep)
+    return kept
 
 
 def _refuse_second_key(work: Work) -> None:

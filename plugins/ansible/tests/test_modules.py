@@ -45,11 +45,13 @@ def test_luna_s_refusal_is_the_task_s(luna: Luna, task: Callable[..., Any]) -> N
     assert "node001" in refused.json["msg"]
 
 
-def test_a_secret_is_shown_nowhere(luna: Luna, task: Callable[..., Any]) -> None:
+def test_a_secret_is_shown_nowhere_and_given_again_changes_nothing(luna: Luna, task: Callable[..., Any]) -> None:
     result = task("object", "--diff", kind="bmcsetup", name="x", secrets={"password": "so-secret"})
     assert result.status == 0
     assert "so-secret" not in result.text
     assert [one["name"] for one in luna("bmcsetup list")] == ["x"]
+    assert not task("object", kind="bmcsetup", name="x", secrets={"password": "so-secret"}).json["changed"]
+    assert task("object", kind="bmcsetup", name="x", secrets={"password": "another"}).json["changed"]
 
 
 def test_a_document_is_one_change(luna: Luna, task: Callable[..., Any]) -> None:
