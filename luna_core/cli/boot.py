@@ -67,7 +67,7 @@ def watch(luna: "Luna", nodes: str, timeout_s: float, once: bool, output: str) -
 @output_option
 @pass_luna
 def show(luna: "Luna", node: str, output: str) -> None:
-    """Show the newest boot of NODE: every report, and how long each phase took."""
+    """Show NODE's newest boot: every report, and how long phases took."""
     from luna_core.boot import sessions, trace
     from luna_core.errors import BadInput
     from luna_core.model import Node
@@ -92,7 +92,7 @@ def show(luna: "Luna", node: str, output: str) -> None:
 @output_option
 @pass_luna
 def report(luna: "Luna", nodes: str, svg: Path | None, output: str) -> None:
-    """Show the newest boots of a hostlist's nodes, or of all, as a waterfall, and which nodes were slow."""
+    """Show nodes' newest boots as a waterfall, and which were slow."""
     from luna_core.boot import trace
     from luna_core.boot.svg import picture
 

@@ -38,10 +38,11 @@ class BootGroup(click.Group):
 @dry_run_option
 @bmc_command
 def boot_nodes(asking: Asking, wait: bool, timeout_s: float, yes: bool, dry_run: bool) -> int:
-    """Boot nodes from the network now: switch them on, or off and on again, and follow them until they are up.
+    """Boot nodes from the network, and follow them until they are up.
 
-    'luna boot HOSTLIST' is short for this. Each node that doesn't come up is explained as by 'luna why', and makes the
-    exit status 1. A node that lacks something to boot, such as an image, isn't touched.
+    'luna boot HOSTLIST' is short for this. Nodes are switched on, or off and on again. Each that doesn't come up is
+    explained as by 'luna why', and makes the exit status 1. One that lacks something to boot, such as an image, isn't
+    touched.
     """
     from luna_core.power.boots import boot_nodes as boot
 

@@ -20,6 +20,23 @@ def completer(kind: str) -> Completer:
     return complete
 
 
+def of_named_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completes the names of objects of the kind that was given before."""
+    return completer(str(ctx.params.get("kind")))(ctx, param, incomplete)
+
+
+def versions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completes the numbers of the versions of the osimage that was given before."""
+    image = str(ctx.params.get("name"))
+
+    def look(transaction: Transaction) -> Iterable[str]:
+        images = transaction.owners("name:osimage", image, image)
+        owners = [owner for one in images for owner in transaction.owners(f"version:{one.id}", "", LAST)]
+        return [str(int(owner.key.value)) for owner in owners]
+
+    return [number for number in _asked(look) if number.startswith(incomplete)]
+
+
 def hostlists(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Completes the last name or @set of a hostlist."""
     cut = max(incomplete.rfind(mark) for mark in ",!&^") + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from luna_core.cli.complete import kinds
+from luna_core.cli.complete import kinds, of_named_kind
 from luna_core.cli.context import dry_run_option, output_option, pass_luna
 from luna_core.cli.differences import show
 from luna_core.cli.output import emit
@@ -23,7 +23,7 @@ CHANGES = re.compile(r"(\d{1,12})(?:\.\.(\d{1,12}))?")
 
 @click.command()
 @click.argument("kind", required=False, shell_complete=kinds)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=of_named_kind)
 @click.option("--limit", type=click.IntRange(min=1), default=MANY, show_default=True, help="How many, newest first.")
 @output_option
 @pass_luna

@@ -52,7 +52,20 @@ COMMANDS: Mapping[str, Core] = {
 }
 
 
-class Commands(click.Group):
+class LateGroup(click.Group):
+    """A group whose commands are made when they are asked for."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; the nearest of all are suggested where there is none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
+
+
+class Commands(LateGroup):
     """Luna's own commands and those of plugins. A command is imported when it runs, and not for `--help`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

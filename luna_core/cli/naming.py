@@ -45,7 +45,7 @@ def list_unknown(luna: "Luna", output: str) -> None:
 @click.argument("machine", metavar="MAC|all", shell_complete=completer("unknown_machine"))
 @pass_luna
 def forget(luna: "Luna", machine: str) -> None:
-    """Forget a machine, or all; one that still waits comes back when it asks again."""
+    """Forget a machine, or all. One that still waits comes back when it asks again."""
     from luna_core.boot import waiting
     from luna_core.model.boot import UnknownMachine
 

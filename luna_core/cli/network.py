@@ -110,13 +110,18 @@ def _subnet_row(subnet: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @network.command("next")
 @name_argument("network")
+@output_option
 @pass_luna
-def next_address(luna: "Luna", name: str) -> None:
+def next_address(luna: "Luna", name: str, output: str) -> None:
     """Show the addresses that the next node would get."""
     from luna_core.model import Network
     from luna_core.operations import usage
 
-    for address in luna.read(lambda work: usage.next_free(work, work.get(Network, name))):
+    free = luna.read(lambda work: usage.next_free(work, work.get(Network, name)))
+    if output != "table":
+        emit([{"address": str(one)} for one in free], (), output)
+        return
+    for address in free:
         click.echo(address)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from luna_core.cli.complete import versions
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.objects import name_argument
 from luna_core.cli.osimage_pack import megabytes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from luna_core.operations import Luna
 
 COLUMNS = ("number", "in_force", "packed_at", "size", "initramfs", "pinned", "used_by")
-_number = click.argument("number", type=click.IntRange(1))
+_number = click.argument("number", type=click.IntRange(1), shell_complete=versions)
 
 
 @click.group()
@@ -68,7 +69,7 @@ def unpin(luna: "Luna", name: str, number: int) -> None:
 @_number
 @pass_luna
 def rollback(luna: "Luna", name: str, number: int) -> None:
-    """Put a version in force that was before; nodes get it at their next boot."""
+    """Put a version in force that was before. Nodes get it at their next boot."""
     from luna_core.operations.images.versions import roll_back
 
     roll_back(luna, name, number)
@@ -88,18 +89,20 @@ def delete(luna: "Luna", name: str, number: int) -> None:
 
 @version.command()
 @name_argument("osimage")
-@click.argument("number", type=click.IntRange(1), required=False)
+@click.argument("number", type=click.IntRange(1), required=False, shell_complete=versions)
+@output_option
 @pass_luna
-def verify(luna: "Luna", name: str, number: int | None) -> None:
-    """Read every file of a version, by default of the one in force, and compare it with the manifest."""
+def verify(luna: "Luna", name: str, number: int | None, output: str) -> None:
+    """Compare every file of a version with its manifest. By default it is the one in force."""
     from luna_core.operations.images.versions import check_files
 
     wrong = check_files(luna, name, number)
-    for line in wrong:
-        click.echo(line)
+    if output == "table":
+        click.echo("\n".join(wrong or ["Every file is as it was packed."]))
+    else:
+        emit([{"problem": line} for line in wrong], (), output)
     if wrong:
         raise LunaError(
             f"osimage {name}: {len(wrong)} files of the version are damaged. 'luna osimage pack {name}' makes a sound "
             "one of the tree as it is now; 'luna osimage version rollback' puts another in force meanwhile."
         )
-    click.echo("Every file is as it was packed.")

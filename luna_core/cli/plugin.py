@@ -1,5 +1,6 @@
 """`luna plugin`: what is installed, what it contributes, what is wrong with it, and a project for a new one."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,20 @@ def plugin() -> None:
     """Installed plugins and drivers."""
 
 
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from luna_core.settings import machine_settings
+
+    try:
+        settings = machine_settings()
+        names = {record.name for record in _records(settings, _hooks(settings))}
+    except LunaError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+name_argument = click.argument("name", shell_complete=_complete)
+
+
 @plugin.command("list")
 @output_option
 def list_plugins(output: str) -> None:
@@ -35,7 +50,7 @@ def list_plugins(output: str) -> None:
 
 
 @plugin.command()
-@click.argument("name")
+@name_argument
 @output_option
 def info(name: str, output: str) -> None:
     """Show what the plugin, driver or distribution NAME contributes."""
@@ -54,11 +69,13 @@ def info(name: str, output: str) -> None:
 
 
 @plugin.command()
-@click.argument("name")
-def check(name: str) -> None:
-    """Check that NAME, or a drop-in file given by its path, keeps to luna's rules. Exits with 1 if it doesn't.
+@name_argument
+@output_option
+def check(name: str, output: str) -> None:
+    """Check that a plugin keeps to luna's rules. Exits with 1 if it doesn't.
 
-    What needs a machine or a network isn't tried: the tests of the plugin do that, with the conformance kit.
+    NAME is what it is called, or the path of a drop-in file. What needs a machine or a network isn't tried: the tests
+    of the plugin do that, with the conformance kit.
     """
     from luna_core.settings import machine_settings
 
@@ -67,7 +84,14 @@ def check(name: str) -> None:
     else:
         settings = machine_settings()
         records = _named(name, _records(settings, _hooks(settings)))
-    failed = [record.name for record in records if not _report(record)]
+    checked = [(record, list(_checked(record))) for record in records]
+    if output == "table":
+        for record, rules in checked:
+            _show(record, rules)
+    else:
+        rows = [{"name": one.name, "kind": one.kind, **rule} for one, rules in checked for rule in rules]
+        emit(rows, (), output)
+    failed = [record.name for record, rules in checked if any(rule["problems"] for rule in rules)]
     if failed:
         raise LunaError(f"{', '.join(failed)} does not keep to luna's rules.")
 
@@ -140,23 +164,26 @@ def _dropped_in(path: Path) -> "PluginRecord":
     return PluginRecord(name=path.stem, kind="drop-in", origin=str(path))
 
 
-def _report(record: "PluginRecord") -> bool:
-    click.echo(f"{record.name} ({record.kind} {record.distribution} {record.version}".rstrip() + ")")
+def _checked(record: "PluginRecord") -> Iterator[dict[str, Any]]:
+    """Each rule with what is wrong; what can't be loaded has nothing else that could be checked."""
     if record.kind not in PLUGIN_KINDS:
-        return _tell("It can be imported and is a complete driver.", [record.reason] if record.reason else [])
+        reasons = [record.reason] if record.reason else []
+        yield {"rule": "It can be imported and is a complete driver.", "problems": reasons}
+        return
     from luna_core.testing.checks import GENERAL_CHECKS, problems
     from luna_core.testing.subject import Subject
 
     subject = Subject(replace(record, status="active", reason="") if record.status == "disabled" else record)
-    first, *others = GENERAL_CHECKS
-    # What can't be loaded has nothing else that could be checked.
-    if not _tell(first.__doc__ or "", problems(first, subject)):
-        return False
-    return [_tell(rule.__doc__ or "", problems(rule, subject)) for rule in others].count(False) == 0
+    for rule in GENERAL_CHECKS:
+        found = problems(rule, subject)
+        yield {"rule": rule.__doc__ or "", "problems": found}
+        if found and rule is GENERAL_CHECKS[0]:
+            return
 
 
-def _tell(rule: str, found: list[str]) -> bool:
-    click.echo(f"  {'FAILED' if found else 'ok':8}{rule}")
-    for problem in found:
-        click.echo(f"{'':12}{problem}")
-    return not found
+def _show(record: "PluginRecord", rules: Sequence[Mapping[str, Any]]) -> None:
+    click.echo(f"{record.name} ({record.kind} {record.distribution} {record.version}".rstrip() + ")")
+    for one in rules:
+        click.echo(f"  {'FAILED' if one['problems'] else 'ok':8}{one['rule']}")
+        for problem in one["problems"]:
+            click.echo(f"{'':12}{problem}")

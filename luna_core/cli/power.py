@@ -75,7 +75,7 @@ for _name, _help in ACTIONS.items():
 @power.command()
 @bmc_command
 def last(asking: Asking) -> int:
-    """Show what was last done to nodes through luna, when, by whom and why, and what failed since; asks no BMC."""
+    """Show what was last done to nodes, by whom, and what failed. No BMC is asked."""
     from luna_core.power.actions import last_actions
 
     found = last_actions(asking.luna, asking.bmcs)
@@ -106,10 +106,10 @@ def identify(asking: Asking, seconds: int, dark: bool) -> int:
 @click.option("--uefi/--bios", default=None, help="Firmware to boot by; else the bmcsetup's option firmware.")
 @bmc_command
 def bootdev(asking: Asking, device: str, persistent: bool, uefi: bool | None) -> int:
-    """Choose what nodes boot from next: the network, the disk, the firmware's set-up, or what it says itself.
+    """Choose what nodes boot from next.
 
-    Where neither --uefi, --bios nor the bmcsetup's --option firmware=uefi|bios says so, the firmware's mode stays as
-    the BMC has it.
+    That is the network, the disk, the firmware's set-up, or what it says itself. Where neither --uefi, --bios
+    nor the bmcsetup's --option firmware=uefi|bios says so, the firmware's mode stays as the BMC has it.
     """
     from luna_core.power import calls
     from luna_core.types import BootDevice
@@ -145,7 +145,7 @@ def clear_events(asking: Asking) -> int:
 @power.command()
 @bmc_command
 def sensors(asking: Asking) -> int:
-    """Show what the sensors read: temperatures, fans, voltages, power supplies."""
+    """Show what sensors read: temperatures, fans, voltages, power."""
     from luna_core.power import calls
 
     return _show_rows(asking, calls.sensors, "sensors", "{name} {value} {units} {health}")

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from luna_core.cli.context import dry_run_option, pass_luna
+from luna_core.cli.context import dry_run_option, output_option, pass_luna
+from luna_core.cli.output import emit
 
 if TYPE_CHECKING:
     from luna_core.operations import Luna
@@ -19,9 +20,9 @@ def services() -> None:
 @dry_run_option
 @pass_luna
 def update(luna: "Luna", dry_run: bool) -> None:
-    """Make the files of DHCP and DNS say what the cluster is, and print what changed.
+    """Make the files of DHCP and DNS say what the cluster is.
 
-    Each daemon checks its files first; what it refuses leaves the old files in force.
+    What changed is printed. Each daemon checks its files first; what it refuses leaves the old files in force.
     """
     from luna_core.operations.plan import current_plan
     from luna_core.services.network import network_servers
@@ -38,21 +39,28 @@ def update(luna: "Luna", dry_run: bool) -> None:
 
 @services.command()
 @click.argument("what", type=click.Choice(["dhcp", "dns", "hosts"]))
+@output_option
 @pass_luna
-def show(luna: "Luna", what: str) -> None:
-    """Print the files of DHCP or DNS, or a hosts file, as the cluster is now."""
+def show(luna: "Luna", what: str, output: str) -> None:
+    """Print the files of DHCP or DNS, or a hosts file. They say what the cluster is now."""
     from luna_core.operations.plan import current_plan
     from luna_core.services.hosts import hosts_file
     from luna_core.services.network import network_servers
 
     plan = current_plan(luna)
+    rows = [
+        {"path": str(one.directory / name), "text": text}
+        for one in network_servers(plan.cluster, luna.settings)
+        if one.kind == what
+        for name, text in one.driver.render(plan, one.directory).items()
+    ]
     if what == "hosts":
-        click.echo(hosts_file(plan), nl=False)
+        rows = [{"path": "hosts", "text": hosts_file(plan)}]
+    if output != "table":
+        emit(rows, (), output)
         return
-    for one in network_servers(plan.cluster, luna.settings):
-        if one.kind == what:
-            for name, text in one.driver.render(plan, one.directory).items():
-                click.echo(f"==> {one.directory / name} <==\n{text}")
+    for row in rows:
+        click.echo(row["text"] if what == "hosts" else f"==> {row['path']} <==\n{row['text']}\n", nl=False)
 
 
 @services.command()
@@ -61,9 +69,10 @@ def show(luna: "Luna", what: str) -> None:
 @dry_run_option
 @pass_luna
 def install(luna: "Luna", each: bool, user: str, dry_run: bool) -> None:
-    """Let systemd run luna serve on this machine: write units, make the user and the directories.
+    """Let systemd run luna serve on this machine.
 
-    Nothing is started or enabled. With --each the parts are those of the cluster as it is now.
+    Units are written, the user and the directories made. Nothing is started or enabled. With --each the parts are
+    those of the cluster as it is now.
     """
     from luna_core.operations.plan import current_plan
     from luna_core.services import installation

@@ -21,9 +21,10 @@ def tls() -> None:
 @click.option("--days", type=click.IntRange(1, 7300), default=825, show_default=True, help="How long it is valid.")
 @pass_luna
 def init(luna: "Luna", names: tuple[str, ...], days: int) -> None:
-    """Make a certificate for the boot server, signed by the cluster's own authority, which is made if need be.
+    """Make a certificate for the boot server.
 
-    It is for the controller's addresses as they are now. Run it again when they change, and before it expires.
+    The cluster's own authority, which is made if need be, signs it. It is for the controller's addresses as they are
+    now. Run it again when they change, and before it expires.
     """
     from luna_core.operations.inherit import the_cluster
     from luna_core.tls import certificates, certify

@@ -1,12 +1,11 @@
 """A group of verbs, of which those that need the model are made only when they run."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-if TYPE_CHECKING:
-    from luna_core.cli.main import Core
+from luna_core.cli.main import Core, LateGroup, load_command, plugin_commands
 
 
 class Verb(NamedTuple):
@@ -16,7 +15,7 @@ class Verb(NamedTuple):
     make: Callable[[], click.Command]
 
 
-class Verbs(click.Group):
+class Verbs(LateGroup):
     """The verbs of a kind of object: luna's own, and those that plugins add to a group directly below `luna`."""
 
     def __init__(self, name: str, *, help: str, verbs: Mapping[str, Verb] | None = None, **attributes: Any) -> None:
@@ -40,8 +39,6 @@ class Verbs(click.Group):
             self.add_command(made)
         if own := super().get_command(ctx, cmd_name):
             return own
-        from luna_core.cli.main import load_command
-
         added = self._added(ctx).get(cmd_name)
         return load_command(added.load) if added else None
 
@@ -55,7 +52,5 @@ class Verbs(click.Group):
                 with formatter.section(title):
                     formatter.write_dl(sorted(texts.items()))
 
-    def _added(self, ctx: click.Context) -> "Mapping[str, Core]":
-        from luna_core.cli.main import plugin_commands
-
+    def _added(self, ctx: click.Context) -> Mapping[str, Core]:
         return plugin_commands(ctx, self.name or "") if ctx.parent is ctx.find_root() else {}

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from luna_core.model import ImageVersion, OsImage
+from luna_core.operations import connect
+
 Luna = Callable[..., Any]
 
 
@@ -41,10 +44,29 @@ def complete(process: Luna) -> Callable[[str], list[str]]:
         ("luna node interface change node001 B", ["BMC", "BOOTIF"]),
         ("luna settings set dns.", ["dns.port", "dns.server"]),
         ("luna history osi", ["osimage"]),
+        ("luna history switch ", ["sw01"]),
     ],
 )
 def test_names_are_completed(cluster: Luna, complete: Any, line: str, offered: list[str]) -> None:
     assert complete(line) == offered
+
+
+def test_versions_are_those_of_the_osimage_before(cluster: Luna, complete: Any) -> None:
+    def pack(work: Any) -> None:
+        values = {"manifest_sha256": "0" * 64, "size_bytes": 1, "osimage": work.get(OsImage, "compute").id}
+        for number in (1, 2, 12):
+            work.put(ImageVersion.new(name=f"compute-{number}", number=number, **values))
+
+    with connect() as store:
+        store.change(pack, "pack")
+    assert complete("luna osimage version pin compute 1") == ["1", "12"]
+    assert complete("luna osimage version verify other ") == []
+
+
+def test_commands_of_plugins_complete_too(cluster: Luna, complete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LUNA_NO_PLUGINS")
+    assert complete("luna switch macs ") == ["sw01"]
+    assert complete("luna plugin info switchp") == ["switchport"]
 
 
 def test_without_a_store_it_is_silent_and_makes_none(complete: Any, state: Path) -> None:

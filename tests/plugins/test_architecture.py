@@ -17,7 +17,7 @@ PLUGINS = sorted(path.parent for path in PROJECTS)
 IMPORT_NAMES = {"pyyaml": {"yaml"}, "clustershell": {"ClusterShell"}, "pymongo": {"pymongo", "bson"}}
 PUBLIC = {
     *("hookspecs", "types", "interfaces", "errors", "settings", "run", "drivers", "operations", "testing"),
-    *("cli.output", "cli.context"),
+    *("cli.output", "cli.context", "cli.complete"),
 }
 # DHCP and DNS drivers may not share code with each other, nor may distros, so core holds what they have in common; and
 # the part of a transport that runs on a node is called by luna's client there.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from luna_core.cli.complete import completer
 from luna_core.cli.context import output_option, pass_luna
 from luna_core.cli.output import emit
 from luna_core.errors import LunaError, NotFound
@@ -25,7 +26,7 @@ now_option = click.option("--now", is_flag=True, help="Ask the switches now, ins
 
 
 @click.command()
-@click.argument("switch", required=False)
+@click.argument("switch", required=False, shell_complete=completer("switch"))
 @now_option
 @output_option
 @pass_luna
@@ -37,7 +38,7 @@ def macs(luna: "Luna", switch: str | None, now: bool, output: str) -> None:
 
 
 @click.command()
-@click.argument("switch")
+@click.argument("switch", shell_complete=completer("switch"))
 @now_option
 @output_option
 @pass_luna
@@ -48,7 +49,7 @@ def ports(luna: "Luna", switch: str, now: bool, output: str) -> None:
 
 
 @click.command()
-@click.argument("switch")
+@click.argument("switch", shell_complete=completer("switch"))
 @output_option
 @pass_luna
 def test(luna: "Luna", switch: str, output: str) -> int:

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from luna_lab.lab import Lab
     from luna_lab.rack import Rack
 
-_name_option = click.option("--lab", "name", metavar="NAME", help="Which lab, where there are several.")
+
+def _complete_labs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [one.name for one in state.labs() if one.name.startswith(incomplete)]
+
+
+def _complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    labs = [one for one in state.labs() if ctx.params.get("name") in (None, one.name)]
+    return [node for one in labs for node in one.nodes if node.startswith(incomplete)]
+
+
+_name_option = click.option(
+    "--lab", "name", metavar="NAME", shell_complete=_complete_labs, help="Which lab, where there are several."
+)
 
 
 @click.group()
@@ -73,10 +85,10 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--bare", is_flag=True, help="Without a controller: machines that find nobody to boot from.")
 @click.option("-v", "--verbose", is_flag=True, help="Show everything that the machines say on their consoles.")
 def up(bmc: str, bare: bool, verbose: bool, transport: str, **options: Any) -> None:
-    """Make a lab with a controller, a switch and machines that are off, and hold it until Ctrl-C or 'luna lab down'.
+    """Make a lab, and hold it until Ctrl-C or 'luna lab down'.
 
-    The controller knows no machine's MAC: 'luna boot' powers nodes on by their BMCs, and their switch ports name them.
-    With --bare there are machines only, and they are on.
+    It has a controller, a switch and machines that are off. The controller knows no machine's MAC: 'luna boot' powers
+    nodes on by their BMCs, and their switch ports name them. With --bare there are machines only, and they are on.
     """
     from luna_lab.lab import Lab
     from luna_lab.rack import Rack
@@ -108,9 +120,10 @@ def up(bmc: str, bare: bool, verbose: bool, transport: str, **options: Any) -> N
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the waterfall as a picture too.")
 @click.option("--power-off", is_flag=True, help="Begin with machines that are off and whose MACs nobody knows.")
 def demo(transport: str, timeout_s: float, quarter: bool, svg: Path | None, power_off: bool, **options: Any) -> None:
-    """Boot a virtual cluster from nothing, prove ssh on every node, show where time and bytes went, and clean up.
+    """Boot a virtual cluster from nothing, and show how it went.
 
-    With --power-off BMCs power its machines on, and the ports of a switch name them.
+    It proves ssh on every node, shows where time and bytes went, and cleans up. With --power-off BMCs power its
+    machines on, and the ports of a switch name them.
 
     With --quarter it fails unless more than half of the image's bytes came from other nodes, if there are three nodes.
     """
@@ -144,7 +157,7 @@ def _until_signal() -> Iterator[threading.Event]:
 
 
 @lab.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_complete_labs)
 @click.option("--all", "every", is_flag=True, help="All labs on this machine.")
 def down(name: str | None, every: bool) -> None:
     """Remove a lab, whatever became of the command that made it."""
@@ -175,7 +188,7 @@ def status(output: str) -> None:
 
 @lab.command("ssh", context_settings={"ignore_unknown_options": True})
 @_name_option
-@click.argument("node")
+@click.argument("node", shell_complete=_complete_nodes)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def log_in(name: str | None, node: str, command: tuple[str, ...]) -> None:
     """Log in to a node as root, or run COMMAND there."""

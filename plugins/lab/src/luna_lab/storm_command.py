@@ -61,7 +61,7 @@ def storm(
     given: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Let hundreds of nodes boot and install at once, and tell when how many had each step.
+    """Let hundreds of nodes boot and install at once, and time them.
 
     Each has a network and a link of its own, and says all that a machine says, from DHCP to its last report; but no
     machine is emulated, and what it fetches is dropped. DHCP, boot server, files, tracker and seeder are the real ones.
