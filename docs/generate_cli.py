@@ -15,6 +15,7 @@ from luna_core.cli.main import COMMANDS, cli
 from luna_core.cli.verbs import Verbs
 
 PAGE = Path(__file__).parent / "reference/cli.md"
+OTHER_NAMES = {"lpower": "luna-power", "lchroot": "luna-osimage-chroot"}
 HEAD = """\
 # Commands
 
@@ -26,21 +27,28 @@ end with 0 has changed nothing. Where a node name goes, a hostlist may: `node[00
 """
 
 
-def contexts() -> Iterator[click.Context]:
-    """Luna's own commands, each before its subcommands."""
-    yield from _below(click.Context(cli, info_name="luna"))
+def contexts(*, plugins: bool = False) -> Iterator[click.Context]:
+    """Luna's own commands, and those of the installed plugins if they are wanted, each before its subcommands."""
+    yield from _below(click.Context(cli, info_name="luna"), plugins)
 
 
-def _below(context: click.Context) -> Iterator[click.Context]:
+def _below(context: click.Context, plugins: bool) -> Iterator[click.Context]:
     yield context
+    for one in _children(context, plugins):
+        yield from _below(one, plugins)
+
+
+def _children(context: click.Context, plugins: bool) -> Iterator[click.Context]:
     if isinstance(context.command, click.Group):
-        for name in _own_commands(context, context.command):
+        for name in _commands(context, context.command, plugins):
             command = context.command.get_command(context, name)
             if command is not None and not command.hidden:
-                yield from _below(click.Context(command, parent=context, info_name=name))
+                yield click.Context(command, parent=context, info_name=name)
 
 
-def _own_commands(context: click.Context, group: click.Group) -> list[str]:
+def _commands(context: click.Context, group: click.Group, plugins: bool) -> list[str]:
+    if plugins:
+        return group.list_commands(context)
     if group is cli:
         return sorted(COMMANDS)
     return group.own_commands() if isinstance(group, Verbs) else group.list_commands(context)
@@ -63,16 +71,21 @@ def _cell(text: str) -> str:
 
 def man_page(context: click.Context) -> str:
     """A man page, as man(7) has it."""
-    title = context.command_path.replace(" ", "-")
-    summary = _roff(_help(context).partition("\n")[0].rstrip("."))
-    lines = [f'.TH "{title.upper()}" 1 "" "luna {__version__}" "luna"', ".SH NAME", f"{_roff(title)} \\- {summary}"]
+    title = _title(context)
+    lines = [f'.TH "{title.upper()}" 1 "" "luna {__version__}" "luna"', ".SH NAME"]
+    lines += [f"{_roff(title)} \\- {_roff(_summary(context).rstrip('.'))}"]
     lines += [".SH SYNOPSIS", _roff(_usage(context)), ".SH DESCRIPTION", _roff(_help(context))]
     lines += _entries("OPTIONS", _options(context))
-    if isinstance(context.command, click.Group):
-        names = sorted(one.command_path for one in contexts() if one.parent and one.parent.command is context.command)
-        pages = [(f"{name.replace(' ', '-')}(1)", "") for name in names]
-        lines += _entries("COMMANDS", pages)
+    lines += _entries("COMMANDS", [(f"{_title(one)}(1)", _summary(one)) for one in _children(context, plugins=True)])
     return "\n".join(lines) + "\n"
+
+
+def _title(context: click.Context) -> str:
+    return context.command_path.replace(" ", "-")
+
+
+def _summary(context: click.Context) -> str:
+    return _help(context).partition("\n")[0]
 
 
 def _entries(title: str, entries: list[tuple[str, str]]) -> list[str]:
@@ -102,10 +115,12 @@ def _roff(text: str) -> str:
 
 
 def write_man_pages(directory: Path) -> None:
-    """Write a page for each command."""
+    """Write a page for each command, and for the names that some have by themselves."""
     directory.mkdir(parents=True, exist_ok=True)
-    for context in contexts():
-        (directory / f"{context.command_path.replace(' ', '-')}.1").write_text(man_page(context), encoding="utf-8")
+    for context in contexts(plugins=True):
+        (directory / f"{_title(context)}.1").write_text(man_page(context), encoding="utf-8")
+    for name, title in OTHER_NAMES.items():
+        (directory / f"{name}.1").write_text(f".so man1/{title}.1\n")
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Completion as a shell asks for it."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,9 +76,16 @@ def test_without_a_store_it_is_silent_and_makes_none(complete: Any, state: Path)
     assert not (state / "luna.db").exists()
 
 
+def test_bash_completes_with_its_script(luna: Luna, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    asked = "COMP_WORDS=(luna no); COMP_CWORD=1; _luna_completion luna; echo ${COMPREPLY[@]}; complete -p luna"
+    script = luna("completion bash").out
+    shell = subprocess.run(["bash"], input=f"{script}\n{asked}", text=True, capture_output=True, timeout=60)
+    assert (shell.stdout.split()[0], shell.stderr) == ("node", "")
+    assert shell.stdout.endswith("-F _luna_completion luna\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_a_shell_calls_luna(luna: Luna, shell: str) -> None:
     script = luna("completion", shell).out
     assert f"_LUNA_COMPLETE={shell}_complete" in script
-    if shell == "bash":
-        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
