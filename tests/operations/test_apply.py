@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import yaml
 
 from luna_core import documents
 from luna_core.errors import AlreadyExists, BadInput, InUse, LunaError
@@ -225,6 +226,14 @@ def test_yaml_keeps_texts(site: Any) -> None:
     networks = site.luna.read(lambda work: [(one.name, one.comment) for one in work.all(Network)])
     assert ("on", "no") in networks
     assert ("012", "12:30:45") in networks
+
+
+@pytest.mark.parametrize("text", ["52:54:00:00:00:01", "no", "On", "012", "1_0", "2026-11-23", "1e3", "0x1f", "=", "~"])
+def test_what_is_exported_is_read_alike_by_other_tools(text: str) -> None:
+    """Most of them read YAML 1.1."""
+    written = documents.dump({"text": text, "number": 7, "share": 0.5, "yes": True, "none": None})
+    expected = {"text": text, "number": 7, "share": 0.5, "yes": True, "none": None}
+    assert yaml.safe_load(written) == documents.load(written, "f") == expected
 
 
 def test_settings_keep_their_type(site: Any) -> None:
