@@ -116,6 +116,40 @@ def test_a_tree_is_built_for_the_architecture_that_is_asked_for(
     assert ["--architectures=arm64" in commands[0], f"--architectures={own}" in commands[1]] == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("options", "components"),
+    [({}, "main,universe"), ({"components": "main"}, "main")],
+)
+def test_ubuntu_is_built_from_its_mirror_and_found_where_it_keeps_dracut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], components: str
+) -> None:
+    commands: list[Any] = []
+    (tmp_path / "etc/apt/apt.conf.d").mkdir(parents=True)
+    monkeypatch.setattr(build, "run_contained", lambda command, tell: commands.append(command))
+    given = {"release": "noble", "mirror": "http://ubuntu.example.org/ubuntu", **options}
+    distro = Debian()
+    wanted = image(tmp_path, given)
+    distro.build(wanted, tmp_path, distro.boot_packages(wanted), print)
+    (command,) = commands
+    assert command[-3:] == ["noble", tmp_path, "http://ubuntu.example.org/ubuntu"]
+    assert f"--components={components}" in command
+    assert "linux-image-generic" in next(word for word in command if str(word).startswith("--include="))
+
+
+@pytest.mark.parametrize(
+    ("release", "is_known"),
+    [
+        ('ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', True),
+        ("ID=debian\nVERSION_ID=12\n", True),
+        ('ID=rocky\nID_LIKE="rhel centos fedora"\n', False),
+    ],
+)
+def test_debian_and_what_is_like_it_is_recognised(tmp_path: Path, release: str, is_known: bool) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(release)
+    assert Debian().recognises(tmp_path) is is_known
+
+
 def test_kernels_are_sorted_as_debian_sorts_versions(tmp_path: Path) -> None:
     releases = ["6.1.0-9-amd64", "6.12.0-1-amd64", "6.1.0-50-amd64", "6.12.0~rc1-1-amd64", "6.1.0-50-rt-amd64"]
     (tmp_path / "boot").mkdir()

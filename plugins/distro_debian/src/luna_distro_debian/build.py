@@ -60,13 +60,17 @@ def _command(
         raise BadInput(f"osimage {image.name}: options: mirror: none was given; Ubuntu needs one.")
     sources = [mirror, *repositories] if mirror else repositories
     needs_mount = any("file:" in source for source in sources)
+    components = option(image, "components", settings.COMPONENTS)
+    if release in UBUNTU and "components" not in image.options and components == "main":
+        # Most releases have dracut there.
+        components += ",universe"
     return [
         *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
         *(f"--aptopt={line}" for line in (*_transport_settings(), *_KEPT_APT_SETTINGS)),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _NOT_UNPACKED),
         *([f"--hook-dir={_FILE_HOOKS}"] if needs_mount else []),
         f"--architectures={architecture(image)}",
-        f"--components={option(image, 'components', settings.COMPONENTS)}",
+        f"--components={components}",
         f"--include={','.join(packages)}",
         release,
         root,

@@ -12,7 +12,9 @@ description:
   - Makes objects of luna as a document says, all of them or none. Runs on luna's controller.
 options:
   document:
-    description: Objects by kind and name, as C(luna export) writes them.
+    description:
+      - Objects by kind and name, as C(luna export) writes them.
+      - Ansible takes a MAC of nothing but digits for a number, so write MACs in quotes.
     type: dict
     required: true
   mode:
