@@ -90,6 +90,8 @@ class Debian(Distro):
             *("/var/log/*", "/var/lib/systemd/*", "/var/lib/dpkg/lock*", "/var/lib/apt/lists/*", "/var/cache/apt/*"),
             *("/var/spool/*", "/var/mail/*", "/var/crash/*", "/etc/.pwd.lock", "/etc/initramfs-tools/conf.d/resume"),
             *("/etc/systemd/network/*-luna*", "/etc/netplan/50-luna.yaml", "/etc/default/grub.d/luna.cfg"),
+            *("/etc/NetworkManager/system-connections/luna-*", "/etc/NetworkManager/conf.d/10-luna.conf"),
+            *("/etc/network/interfaces", _NO_CLOUD.path),
         )
 
     def chroot_files(self, root: Path) -> Sequence[NodeFile]:
