@@ -78,6 +78,7 @@ def test_trixie_can_be_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ({"release": "book worm"}, {}, "release: 'book worm' was given; accepted is a plain word"),
         ({"release": "--hook-dir=/x"}, {}, "accepted is a plain word"),
         ({"components": "main,con trib"}, {}, "components: 'main,con trib' was given"),
+        ({"relase": "trixie"}, {}, "relase: there is no such option; accepted are release, mirror"),
         ({}, {"debian_repositories": ("http://x y main",)}, "accepted is a line as in 'deb URL SUITE main'"),
         ({}, {"debian_repositories": ("deb [signed-by=/no/key] http://x y main",)}, "/no/key does not exist"),
     ],

@@ -34,6 +34,12 @@ def image(options: dict[str, str], **settings: Any) -> Image:
             "repositories: 'BaseOS' was given; accepted is a URL (https, http, file, ftp)",
         ),
         ({"repositories": "/no/such.repo"}, {}, "repositories: '/no/such.repo' was given; it can't be read"),
+        ({"repositores": SITE}, {}, "repositores: there is no such option; accepted are release, repositories"),
+        (
+            {"repositories": SITE, "gpg_check": "no", "sslcacert": "/no/ca"},
+            {},
+            "sslcacert: '/no/ca' was given; there is",
+        ),
         ({"repositories": SITE, "release": "nine"}, {}, "release: 'nine' was given; accepted is a number"),
         ({"repositories": SITE, "release": "7"}, {}, "'7' was given; accepted are 8 and later of RHEL"),
         ({"repositories": SITE, "gpg_check": "no", "excludes": "--x"}, {}, "excludes: '--x' was given"),
@@ -96,3 +102,14 @@ def test_settings_stand_in_for_options(tmp_path: Path) -> None:
     parser.read_string(text(repositories(wanted)))
     assert [parser[name]["baseurl"] for name in parser.sections()] == [SITE, f"file://{tmp_path}"]
     assert {parser[name]["gpgkey"] for name in parser.sections()} == {f"file://{tmp_path}/key"}
+
+
+def test_repositories_that_differ_in_their_query_are_two(tmp_path: Path) -> None:
+    given = f"{SITE}?repo=BaseOS,{SITE}?repo=AppStream"
+    assert len(repositories(image({"repositories": given, "gpg_check": "no"}))) == 2
+
+
+def test_what_a_repo_file_says_of_dnf_itself_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "site.repo"
+    file.write_text("[main]\nplugins=1\n\n[site]\nbaseurl=http://x\n")
+    assert set(repositories(image({"repositories": str(file), "gpg_check": "no"}))) == {"site"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from platform import machine
 
+from luna_core.distro.options import refuse_unknown
 from luna_core.errors import BadInput
 from luna_core.run import run, run_contained
 from luna_core.types import Image, Setting
@@ -23,6 +24,7 @@ _APT_CONFIGURATION = "etc/apt/apt.conf.d/99mmdebstrap"
 
 def build_tree(image: Image, root: Path, packages: Sequence[str], progress: Callable[[str], None]) -> None:
     """Fill the empty directory `root`. Raises BadInput for a bad option, CommandFailed with mmdebstrap's last lines."""
+    refuse_unknown(image, settings.OPTIONS)
     release = option(image, "release", settings.RELEASE)
     repositories = [_checked(line) for line in settings.words(image, settings.REPOSITORIES)]
     command = _command(image, release, root, packages, repositories)

@@ -15,6 +15,7 @@ REPOSITORIES = Setting(
 )
 LOCALE = Setting(name="debian.locale", default="C.UTF-8", help="LANG of Debian images, as in en_US.UTF-8.")
 ALL = (RELEASE, MIRROR, ARCHITECTURE, COMPONENTS, REPOSITORIES, LOCALE)
+OPTIONS = ("release", "mirror", "architecture", "components", "kernel", "packages")
 _COMPILED_IN = ("C", "POSIX", "C.UTF-8")
 
 

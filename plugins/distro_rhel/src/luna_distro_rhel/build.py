@@ -1,9 +1,11 @@
 """A new tree by dnf."""
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from luna_core.distro.options import refuse_unknown
 from luna_core.errors import CommandFailed
 from luna_core.run import run
 from luna_core.types import Image
@@ -16,6 +18,7 @@ _LOGS = ("dnf*.log", "hawkey.log")
 
 def build_tree(image: Image, root: Path, packages: Sequence[str], progress: Callable[[str], None]) -> None:
     """Fill the empty directory `root`. Raises BadInput for a bad option, CommandFailed with dnf's last lines."""
+    refuse_unknown(image, settings.OPTIONS)
     release = settings.release(image)
     family = families.of_release(release)
     found = repositories.repositories(image)
@@ -23,7 +26,9 @@ def build_tree(image: Image, root: Path, packages: Sequence[str], progress: Call
     settings.require_names(image, "packages", packages)
     progress(f"installing {family.name} with {len(packages)} packages and what they need")
     macros = f"%_dbpath /{family.database}\n%_install_langs {settings.locale(image).partition('.')[0]}\n"
-    with dnf(root, release, repositories.text(found), macros, excludes, progress) as tool:
+    # What modules are built for, which dnf else asks the tree's os-release, and there is none yet.
+    platform = f"platform:{'f' if family is families.Fedora else 'el'}{re.split('[.-]', release)[0]}"
+    with dnf(root, release, platform, repositories.text(found), macros, excludes, progress) as tool:
         tool.enable(modules)
         tool.install(packages)
     _forget_build(root)

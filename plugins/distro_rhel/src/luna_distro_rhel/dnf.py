@@ -59,7 +59,7 @@ class Dnf:
         try:
             run_contained(["sh", "-c", _IN_NAMESPACE, "dnf", self.root, *command], self._told, environment=environment)
         except CommandFailed as error:
-            raise CommandFailed(f"dnf {words[0]} failed: {error}") from error
+            raise CommandFailed(f"dnf {words[0]} failed: {str(error).removeprefix('sh ')}") from error
 
     def _told(self, line: str) -> None:
         if line in _STAGES:
@@ -68,14 +68,20 @@ class Dnf:
 
 @contextmanager
 def dnf(
-    root: Path, release: str, repositories: str, macros: str, excludes: Sequence[str], tell: Callable[[str], None]
+    root: Path,
+    release: str,
+    platform: str,
+    repositories: str,
+    macros: str,
+    excludes: Sequence[str],
+    tell: Callable[[str], None],
 ) -> Iterator[Dnf]:
     """Dnf with a configuration of its own, which others can't read, since repositories may have passwords."""
     with tempfile.TemporaryDirectory(prefix="luna-dnf-") as name:
         directory = Path(name)
         (directory / "repos").mkdir()
         (directory / "repos/luna.repo").write_text(repositories)
-        (directory / "dnf.conf").write_text(_configuration(directory / "repos"))
+        (directory / "dnf.conf").write_text(_configuration(directory / "repos", platform))
         (directory / ".rpmmacros").write_text(macros)
         for place, mode in (("dev", 0o755), ("proc", 0o555), ("sys", 0o555)):
             (root / place).mkdir(exist_ok=True)
@@ -83,9 +89,10 @@ def dnf(
         yield Dnf(directory=directory, root=root, release=release, excludes=excludes, tell=tell)
 
 
-def _configuration(repositories: Path) -> str:
+def _configuration(repositories: Path, platform: str) -> str:
     lines = (
-        *("[main]", f"reposdir={repositories}", "gpgcheck=1", "best=1", "plugins=0", "keepcache=0"),
+        *("[main]", f"reposdir={repositories}", f"module_platform_id={platform}"),
+        *("gpgcheck=1", "best=1", "plugins=0", "keepcache=0"),
         *("install_weak_deps=0", "tsflags=nodocs", "installonly_limit=0", "skip_if_unavailable=0"),
     )
     return "\n".join(lines) + "\n"

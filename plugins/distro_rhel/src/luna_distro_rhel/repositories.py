@@ -56,7 +56,7 @@ def _sections(image: Image, place: str) -> Iterator[tuple[str, Mapping[str, str]
         raise _refused(image, place, f"accepted is a URL ({', '.join(_SCHEMES)}), a directory or a .repo file")
     if parts.username or parts.password:
         raise _refused(image, re.sub("//.*@", "//…@", place), "put the password into a .repo file that is root's only")
-    identity = re.sub(r"[^\w.-]+", "-", f"{parts.netloc}{parts.path}").strip("-")
+    identity = re.sub(r"[^\w.-]+", "-", url.partition("://")[2]).strip("-")
     keys = settings.words(image, "gpg_keys", settings.GPG_KEYS)
     certificates = {name: image.options[name] for name in _CERTIFICATES if name in image.options}
     yield identity, {"baseurl": url, "gpgkey": " ".join(_key_url(image, key) for key in keys), **certificates}
@@ -72,7 +72,8 @@ def _read(image: Image, file: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
         values = dict(parser[name])
         if any(secret in values for secret in _SECRETS):
             _require_private(image, f"repositories: {file}", file)
-        if values.get("enabled", "1") != "0":
+        # dnf itself leaves out what a .repo file says under [main].
+        if values.get("enabled", "1") != "0" and name != "main":
             yield name, values
 
 
@@ -84,6 +85,12 @@ def _checked(image: Image, name: str, values: Mapping[str, str]) -> Mapping[str,
             f"osimage {image.name}: options: gpg_keys: none was given for the repository {name}; accepted are files "
             "and URLs of the keys that sign its packages, or gpg_check=no."
         )
+    for option in _CERTIFICATES:
+        if option in values and not Path(values[option]).is_file():
+            raise BadInput(
+                f"osimage {image.name}: repository {name}: {option}: {values[option]!r} was given; there is no such "
+                "file."
+            )
     if "sslclientkey" in values:
         _require_private(image, f"repository {name}: sslclientkey", Path(values["sslclientkey"]))
     return {"name": name, **values, "gpgcheck": str(int(is_checked))}

@@ -19,6 +19,10 @@ GPG_CHECK = Setting(name="rhel.gpg_check", default=True, help="Whether packages 
 LOCALE = Setting(name="rhel.locale", default="C.UTF-8", help="LANG of RHEL images, as in en_US.UTF-8.")
 ALL = (RELEASE, REPOSITORIES, GPG_KEYS, GPG_CHECK, LOCALE)
 
+OPTIONS = (
+    *("release", "repositories", "gpg_keys", "gpg_check", "sslclientcert", "sslclientkey", "sslcacert"),
+    *("packages", "modules", "excludes", "kernel"),
+)
 _RELEASE = re.compile(r"\d{1,3}(\.\d{1,2})?(-stream)?")
 _LOCALE = re.compile(r"(C|[a-z]{2,3})(_[A-Z]{2})?(\.UTF-8|\.utf8)?")
 _ARGUMENT = re.compile(r"[@A-Za-z0-9][\w.+*:/~^@()=-]*")
