@@ -41,7 +41,7 @@ def boot_nodes(
     lacking = _lacking(luna, bmcs)
     yield from (Reply(node=node, error=error) for node, error in lacking.items())
     able = [one for one in bmcs if one.node not in lacking]
-    before = {node: found.id if found else "" for node, found in _newest(luna, able).items()}
+    before = _newest(luna, able)
     began = []
     call = Call(function=boot_from_network, patience=BOOT_PATIENCE, inrush=True)
     for reply in switch(luna, able, call, "boot", pace):
@@ -56,7 +56,7 @@ def boot_nodes(
 def _followed(
     luna: Luna,
     bmcs: Sequence[Bmc],
-    before: Mapping[str, str],
+    before: Newest,
     timeout_s: float,
     told: Callable[[Mapping[str, int]], object],
 ) -> Replies:
@@ -80,11 +80,17 @@ def _followed(
         yield Reply(node=node, error=f"It is not up after {timeout_s:g} s. {why(luna, node)}", seconds=timeout_s)
 
 
-def _phase(found: BootSession | None, before: str) -> str:
+def _phase(found: BootSession | None, before: BootSession | None) -> str:
     """How far a node is; its boot before this one doesn't count."""
-    if found is None or found.id == before:
+    if found is None or (before and found.id == before.id and not _was_refused_again(found, before)):
         return POWERED
     return found.outcome if found.outcome in (UP, FAILED, "installed") else str(progress_row(found)["phase"])
+
+
+def _was_refused_again(found: BootSession, before: BootSession) -> bool:
+    """A machine that is refused for the same reason goes on with the boot that it began when it was refused first."""
+    is_refused = found.outcome == FAILED and found.events[-1].phase == sessions.REFUSED_PHASE
+    return is_refused and found.touched != before.touched
 
 
 def _newest(luna: Luna, bmcs: Sequence[Bmc]) -> Newest:

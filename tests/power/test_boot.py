@@ -38,6 +38,10 @@ def fails(work: Work, name: str) -> None:
     sessions.record_event(work, new_boot(work, name), event)
 
 
+def is_refused(work: Work, name: str) -> None:
+    sessions.record_refused(work, work.get(Node, name), "10.141.0.1", VERSION, "Its kernel is for arm64.")
+
+
 @pytest.fixture
 def bootable(cluster: Luna, tmp_path: Path) -> Luna:
     """Group compute has an image with a version; group bare has none."""
@@ -96,6 +100,15 @@ def test_a_node_that_fails_is_explained(bootable: Luna, machines_that: Any) -> N
     assert (done.status, done.out) == (1, "")
     assert "node001: node001 began to boot compute version 1" in done.err
     assert "mkfs: no such device" in done.err
+
+
+def test_a_node_that_is_refused_once_more_is_explained_at_once(bootable: Luna, machines_that: Any) -> None:
+    note(lambda work: is_refused(work, "node001"))
+    assert "node001: It is not up after 0 s." in bootable("boot node001 --timeout 0").err
+    machines_that(is_refused)
+    done = bootable("boot node001 --timeout 0")
+    assert (done.status, "node001: node001 began to boot compute version 1" in done.err) == (1, True)
+    assert "and was refused: Its kernel is for arm64." in done.err
 
 
 def test_why_tells_what_was_done_with_the_power_as_long_as_it_explains_something(bootable: Luna) -> None:
