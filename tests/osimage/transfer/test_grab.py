@@ -36,6 +36,7 @@ def change_all_kinds(root: Path) -> None:
         file.seek(1 << 20)
         file.write(b"data")
     os.setxattr(work / "plain", "user.colour", b"blue")
+    os.setxattr(work / "plain", "security.selinux", b"system_u:object_r:usr_t:s0\0")
     # cap_net_raw+ep, as in linux/capability.h
     os.setxattr(
         root / "usr/bin/sleep", "security.capability", bytes.fromhex("0100000200200000000000000000000000000000")
