@@ -10,7 +10,8 @@ from typing import Any, Literal
 FORMAT = "luna|%i|%l|%n"
 _MOST_SHOWN = 5
 _TIME_OF_A_DIRECTORY = ".d..t......"
-_LINE = re.compile(r"luna\|(\S{9,}|\*deleting *)\|(\d+)\|(.*)")
+# A hard link to what is there already has spaces where nothing else differs.
+_LINE = re.compile(r"luna\|(\S[^|]{8,})\|(\d+)\|(.*)")
 _MARKS = {"added": "+", "changed": "*", "deleted": "-"}
 
 
