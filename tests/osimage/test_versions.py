@@ -106,8 +106,9 @@ def test_damage_is_found_and_packing_again_mends_it(two: Site) -> None:
     kernel.unlink()
     found = two("osimage version verify compute 2")
     assert (found.status, "kernel" in found.out) == (1, True)
+    assert "kernel" in json.loads(two("osimage version verify compute 2 -o json").out)[0]["problem"]
     two.pack()
-    assert two.done("osimage version verify compute").status == 0
+    assert two.done("osimage version verify compute -o json").json == []
 
 
 @pytest.mark.parametrize("place", ["luna_core.operations.images.pack._put_in_force", "luna_core.image.pack.publish"])
