@@ -55,7 +55,7 @@ demo: install ## Boot four virtual machines from the network on this machine (ne
 
 # The most telling first, for the whole takes long.
 bench: install ## Measure luna beside its peers on this machine, in 45 minutes (needs root; docs/how-to/benchmarks.md)
-	@for benchmark in "delivery.py --nodes $(BENCH_NODES)" control_plane.py racks.py "racks.py --shares 0.75 --slow 5" \
+	@for benchmark in "delivery.py --nodes $(BENCH_NODES)" control_plane.py racks.py "racks.py --shares 0.75 --slow 2" \
 		relays.py delta.py pack.py storm_model.py; do \
 		echo "== benchmarks/$$benchmark"; \
 		$(VENV)/bin/python benchmarks/$$benchmark; \

@@ -1,8 +1,8 @@
 """Who fetches or has a version, and whom each of them is told of: near peers, and a few in each place also far ones.
 
 A connection carries pieces both ways, so an image crosses a rack's uplink as often as its nodes have far connections.
-Therefore one node of a place, the first that came, fetches from the seeder and from those of other places, a few more
-have a single far peer, and all others have their neighbours only.
+Therefore one node of a place in eight, those that came first, fetch from the seeder and from those of other places, a
+few more have a single far peer, and all others have their neighbours only.
 """
 
 import math
@@ -18,7 +18,7 @@ from luna_core.types import IPAddress
 
 PEERS: Final = 50
 NEAR_SHARE: Final = 0.75
-PEERS_OF_A_LEADER: Final = 32
+PEERS_OF_A_LEADER: Final = 8
 LEAST_LINKED: Final = 2
 SLOW_SHARE: Final = 0.5
 SEEDER_PEERS: Final = 64
