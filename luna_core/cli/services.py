@@ -48,14 +48,15 @@ def show(luna: "Luna", what: str, output: str) -> None:
     from luna_core.services.network import network_servers
 
     plan = current_plan(luna)
-    rows = [
-        {"path": str(one.directory / name), "text": text}
-        for one in network_servers(plan.cluster, luna.settings)
-        if one.kind == what
-        for name, text in one.driver.render(plan, one.directory).items()
-    ]
     if what == "hosts":
         rows = [{"path": "hosts", "text": hosts_file(plan)}]
+    else:
+        rows = [
+            {"path": str(one.directory / name), "text": text}
+            for one in network_servers(plan.cluster, luna.settings)
+            if one.kind == what
+            for name, text in one.driver.render(plan, one.directory).items()
+        ]
     if output != "table":
         emit(rows, (), output)
         return

@@ -92,6 +92,9 @@ def test_a_new_node_is_served_without_anybody_s_command(
     after = services(luna)
     assert {name: after[name]["pid"] for name in before} == {name: before[name]["pid"] for name in before}
     assert luna("services", "update") == "Nothing to change.\n"
+    luna("settings", "set", "dhcp.server", "no-such-thing")
+    assert "no-such-thing" in luna("services", "show", "dhcp", status=2)
+    assert "10.141.0.1 node001.cluster node001\n" in luna("services", "show", "hosts"), "which no server has a part in"
 
 
 def test_another_server_takes_over_when_the_settings_say_so(
