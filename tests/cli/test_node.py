@@ -184,7 +184,7 @@ def test_a_change_of_a_groups_interface_reaches_its_nodes(cluster: Luna) -> None
     [
         ("add", "either a hostlist or a count"),
         ("add node[001-002] --count 2 --group compute", "either a hostlist or a count"),
-        ("add node9 --group nothing", "compute"),
+        ("add node9 --group computer", "Did you mean compute? 'luna group list'"),
         ("add node9", "group"),
         ("add Node9 --group compute", "lower-case"),
         ("add node[1-999999999] --group compute", "100000"),
