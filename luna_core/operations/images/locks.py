@@ -49,28 +49,26 @@ def _held(settings: MachineSettings, name: str, what: str, doing: str) -> Iterat
 
 
 def _take(file: TextIO, what: str) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    """A holder that was killed is waited for: what it had started is just ending, unless it is stopped or stuck."""
+    until = time.monotonic() + _ENDING_S
+    while not _took(file):
         file.seek(0)
         holder = file.read() or "another process"
         if not _has_ended(holder):
-            raise Conflict(f"{what} can't be used now: {holder}. Try again when that is done.") from None
-        _await_end(file, what, holder)
-
-
-def _await_end(file: TextIO, what: str, holder: str) -> None:
-    """The holder was killed, and what it had started is just ending, unless it is stopped or waits for a disk."""
-    until = time.monotonic() + _ENDING_S
-    while time.monotonic() < until:
+            raise Conflict(f"{what} can't be used now: {holder}. Try again when that is done.")
+        if time.monotonic() >= until:
+            raise Conflict(
+                f"{what} can't be used now: {holder}; that process has ended, but something that it started goes on. "
+                f"'fuser -v {file.name}' finds it."
+            )
         time.sleep(_ASKED_EVERY_S)
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-    raise Conflict(
-        f"{what} can't be used now: {holder}; that process has ended, but something that it started goes on. "
-        f"'fuser -v {file.name}' finds it."
-    )
+
+
+def _took(file: TextIO) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _has_ended(holder: str) -> bool:
