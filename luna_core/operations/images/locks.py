@@ -44,8 +44,10 @@ def _held(settings: MachineSettings, name: str, what: str, doing: str) -> Iterat
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         file.write(f"process {os.getpid()} is {doing}, for {administrator()} since {since}")
         file.flush()
-        yield file.fileno()
-        file.truncate(0)
+        try:
+            yield file.fileno()
+        finally:
+            file.truncate(0)
 
 
 def _take(file: TextIO, what: str) -> None:
