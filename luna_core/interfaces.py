@@ -69,8 +69,10 @@ class Distro(ABC):
     def initramfs_command(self, image: Image, kernel: Kernel, output: str) -> Sequence[str]:
         """The command that, run inside the tree, writes an initramfs with the dracut module `luna` to `output`.
 
+        Uncompressed it is best: luna compresses it as small as the kernel can undo, and not under an emulator.
+
         Example:
-            return ["dracut", "--force", "--no-hostonly", "--kver", kernel.release, output]
+            return ["dracut", "--force", "--no-hostonly", "--no-compress", "--kver", kernel.release, output]
         """
 
     @abstractmethod

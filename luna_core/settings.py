@@ -89,7 +89,11 @@ CORE_SETTINGS = (
         help="File with the ssh keys that may log in to nodes as root, and to their rescue system while they boot.",
     ),
     Setting(name="image.root_password", default="locked", help="`locked`, or a file that holds root's crypt(5) hash."),
-    Setting(name="image.initramfs_level", default=19, help="zstd level of an initramfs; every node fetches it alone."),
+    Setting(
+        name="image.initramfs_level",
+        default=19,
+        help="How small an initramfs is made, which every node fetches alone: 19: xz; from 1 on: zstd of that level.",
+    ),
     Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
     Setting(name="boot.up_port", default=22, help="TCP port on which a booted node answers; 0: don't look."),
     Setting(

@@ -28,19 +28,25 @@ luna_has() {
 }
 
 installkernel() {
+    # Nothing in here drives a PCMCIA card's socket, or logs in to storage behind a network; two are chips of switches;
+    # b44 was in laptops, and brings three buses along.
+    luna_useless='_cs$|^pata_pcmcia$|^b44$|^cnic$|^nvme_(fabrics|fc|rdma|tcp)$|^mlxsw_|^prestera'
     # A node is seldom the machine on which its initramfs is made.
-    hostonly='' instmods \
+    omit_drivers="${omit_drivers:+$omit_drivers|}$luna_useless" hostonly='' instmods \
         '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' virtio_net vmxnet3 hv_netvsc bonding 8021q \
         mlx4_ib mlx5_ib ib_ipoib ipv6 af_packet \
         '=drivers/ata' '=drivers/nvme/host' sd_mod virtio_blk virtio_scsi virtio_pci virtio_rng vmw_pvscsi hv_storvsc \
-        megaraid_sas mpt3sas mpi3mr aacraid hpsa smartpqi dm_mod raid0 raid1 raid10 raid456 \
+        megaraid_sas mpt3sas mpi3mr aacraid hpsa smartpqi dm_mod \
         ext4 vfat nls_cp437 nls_ascii nls_iso8859-1 overlay squashfs loop \
         ipmi_si ipmi_ssif ipmi_devintf xhci_pci ehci_pci uhci_hcd usbhid hid_generic
-    # Of some size, and with nobody to make such a file system without use.
+    # Of some size, and with nobody to make such a file system or array without use.
     if luna_has mkfs.btrfs; then hostonly='' instmods btrfs; fi
     if luna_has mkfs.xfs; then hostonly='' instmods xfs; fi
+    if luna_has mdadm; then hostonly='' instmods raid0 raid1 raid10 raid456; fi
     if luna_has cryptsetup; then hostonly='' instmods dm_crypt algif_skcipher xts ecb aesni_intel aes_ce_blk; fi
     if luna_has_tpm; then hostonly='' instmods '=drivers/char/tpm'; fi
+    # dracut's dm takes all of drivers/md.
+    find "${initdir:?}/lib/modules/" \( -name 'bcache.ko*' -o -name 'md-cluster.ko*' -o -name 'dlm.ko*' \) -delete
     luna_decompress_modules
 }
 

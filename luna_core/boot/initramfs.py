@@ -9,15 +9,14 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from shutil import which
 
+from luna_core.boot.compress import BEST_LEVEL, compress, decompressed, is_cpio, members
 from luna_core.boot.foreign_runtime import build_foreign_runtime
 from luna_core.boot.in_tree import SCRATCH, run_in_tree
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime
 from luna_core.chroot.machine import is_foreign
 from luna_core.errors import BadInput, CommandFailed
 from luna_core.interfaces import Distro
-from luna_core.run import run
 from luna_core.types import DracutModule, Image, InitrdFile, Kernel
 
 _MODULES = "usr/lib/dracut/modules.d"
@@ -37,7 +36,7 @@ def build_initramfs(
     """Write the initramfs for `kernel` of the tree to `output`; a failure leaves what was there.
 
     `files` are the answers to luna_initrd_files. Raises BadInput for one that can't be placed, CommandFailed with
-    dracut's last lines. Needs root.
+    dracut's last lines. What the distro leaves uncompressed is compressed here. Needs root.
     """
     if not (tree / _MODULES).is_dir():
         raise BadInput(f"osimage {image.name}: its tree {tree} has no dracut (no {_MODULES}); install it there.")
@@ -48,41 +47,23 @@ def build_initramfs(
         module = _place_module(work / "modules.d")
         _place_answers(tree, module, list(files), runtime_cache, tls=tls)
         command = distro.initramfs_command(image, kernel, f"{SCRATCH}/initramfs")
-        command, compressor = _uncompressed(command) if is_foreign(tree) else (command, [])
         said = run_in_tree(tree, work, command)
         made = work / "scratch/initramfs"
         if not made.exists() or not (module / "installed").exists():
             last = "\n".join(said.strip().splitlines()[-20:])
             raise CommandFailed(f"dracut made no initramfs with luna's module in {tree}:\n{last}")
-        if compressor:
-            plain = made.replace(work / "plain")
-            run(["sh", "-c", 'exec < "$1" > "$2" && shift 2 && exec "$@"', "sh", plain, made, *compressor])
+        content = made.read_bytes()
+        if is_cpio(content):
+            level = int(str(image.cluster.settings.get("image.initramfs_level", BEST_LEVEL)))
+            made.write_bytes(compress(content, tree, kernel, level))
         made.chmod(0o644)
         os.replace(made, output)
 
 
-def _uncompressed(command: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """A dracut command without what it compresses with, and that; an emulator would need ten times as long for it."""
-    words = list(command)
-    place = words.index("--compress") if "--compress" in words else len(words)
-    compressor = " ".join(words[place + 1 : place + 2]).split()
-    if not compressor or which(compressor[0]) is None:
-        return command, []
-    return [*words[:place], "--no-compress", *words[place + 2 :]], compressor
-
-
-def largest_files(tree: Path, initramfs: Path, count: int = 5) -> list[tuple[str, int]]:
-    """The paths of the largest files in an initramfs with their sizes in bytes, by the tree's own lsinitrd(1).
-
-    Raises CommandFailed. Needs root.
-    """
-    with tempfile.TemporaryDirectory(dir=initramfs.parent, prefix=".listing-") as name:
-        work = Path(name)
-        (work / "scratch").mkdir()
-        os.link(initramfs, work / "scratch/initramfs")
-        said = run_in_tree(tree, work, ["lsinitrd", "--size", f"{SCRATCH}/initramfs"])
-    found = re.findall(r"^-\S+ +\d+ +\S+ +\S+ +(\d+) .* (\S+)$", said, re.M)
-    return sorted(((path, int(size)) for size, path in found), key=lambda file: -file[1])[:count]
+def largest_files(initramfs: Path, count: int = 5) -> list[tuple[str, int]]:
+    """The paths of the largest files in an initramfs with their sizes in bytes; none if luna didn't compress it."""
+    found = [(member.path, member.size_bytes) for member in members(decompressed(initramfs.read_bytes()))]
+    return sorted(found, key=lambda file: -file[1])[:count]
 
 
 def _place_module(modules: Path) -> Path:

@@ -50,7 +50,7 @@ def test_it_holds_lunas_module_the_runtime_and_what_plugins_give_and_the_tree_st
     files = listed(output)
     assert {"usr/lib/luna/luna-agent.sh", "usr/bin/luna-python", "etc/raidctl", "usr/bin/curl"} <= set(files)
     assert files["usr/sbin/raidctl"] == "-rwxr-xr-x"
-    (largest, size_bytes), *_ = largest_files(boot_files.tree, output)
+    (largest, size_bytes), *_ = largest_files(output)
     assert largest in files
     assert size_bytes > 1_000_000
     assert (state(boot_files.tree), mounts()) == (before, mounted)

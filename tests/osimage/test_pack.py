@@ -40,6 +40,8 @@ def test_a_large_initramfs_is_told_of_with_what_would_make_it_smaller(
     assert "initramfs has 0.0 MB" in problem
     assert "image.initramfs_level is 3; at 19" in problem
     compute.done("settings set image.initramfs_level 19")
+    assert "no CONFIG_RD_XZ" in compute.pack()["problems"][0]
+    monkeypatch.setattr("luna_core.operations.images.pack.is_xz", lambda *_: True)
     monkeypatch.setattr("luna_core.operations.images.pack.largest_files", lambda *_: [("usr/lib/large.so", 18_500_000)])
     assert "largest in it, unpacked: usr/lib/large.so 18.5 MB" in compute.pack()["problems"][0]
 

@@ -1,6 +1,6 @@
 """The initramfs of an image, made again only if something has changed that could be in it.
 
-dracut and zstd take a minute of a pack, and most packs change nothing that they see. What an initramfs is made of is
+dracut and xz take a minute of a pack, and most packs change nothing that they see. What an initramfs is made of is
 found beforehand and hashed; docs/how-to/images.md lists it.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from luna_core import types
-from luna_core.boot import initramfs
+from luna_core.boot import compress, initramfs
 from luna_core.boot.runtime import PYTHON_DIRECTORY, build_runtime, node_sources
 from luna_core.chroot.machine import is_foreign, refuse_foreign
 from luna_core.image.pack import Progress
@@ -108,8 +108,9 @@ def _ingredients(
     """What doesn't lie in the tree."""
     kernel = kernel_of(image, distro)
     yield kernel
-    # The modules, the drivers and the settings are words of the command.
+    # The modules and the drivers are words of the command.
     yield list(distro.initramfs_command(image, kernel, "initramfs"))
+    yield image.cluster.settings.get("image.initramfs_level")
     plain = [one for one in files if isinstance(one, InitrdFile)]
     python = [one for one in plain if one.destination.startswith(f"{PYTHON_DIRECTORY}/")]
     if is_foreign(image.path):
@@ -120,7 +121,7 @@ def _ingredients(
         yield build_runtime(luna.settings.state_directory / "runtime", python, tls=_has_authority(luna)).name
     for one in sorted(plain, key=lambda file: file.destination):
         yield one.destination, one.mode, _digest(one.source)
-    yield _digest(Path(initramfs.__file__))
+    yield _digest(Path(initramfs.__file__)), _digest(Path(compress.__file__))
     own = Path(initramfs.__file__).parent / "dracut/95luna"
     for module in [own, *(one.directory for one in files if isinstance(one, DracutModule))]:
         yield module.name

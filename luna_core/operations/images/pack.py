@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from luna_core import types
+from luna_core.boot.compress import BEST_LEVEL, is_xz
 from luna_core.boot.initramfs import largest_files
 from luna_core.chroot.paths import resolve
 from luna_core.errors import BadInput, LunaError
@@ -27,7 +28,6 @@ from luna_core.operations.work import Work
 
 EMPTIED = ("/etc/machine-id",)
 LARGE_INITRAMFS_BYTES = 30_000_000
-BEST_LEVEL = 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,13 +154,16 @@ def _publish(luna: Luna, name: str, image: types.Image, packed: Packed) -> PackR
 def _initramfs_is_large(image: types.Image, packed: Packed) -> Iterator[str]:
     """Every node fetches all of it before BitTorrent can help."""
     size_bytes = packed.manifest.initramfs.size_bytes
+    place = packed.directory / packed.manifest.initramfs.name
     if size_bytes <= LARGE_INITRAMFS_BYTES:
         return
     level = int(str(image.cluster.settings.get("image.initramfs_level", BEST_LEVEL)))
     if level < BEST_LEVEL:
-        why = f"setting image.initramfs_level is {level}; at {BEST_LEVEL} it would be about a fifth smaller"
+        why = f"setting image.initramfs_level is {level}; at {BEST_LEVEL} it would be about a third smaller"
+    elif not is_xz(place):
+        why = "its kernel's configuration has no CONFIG_RD_XZ, by which it would be about a tenth smaller"
     else:
-        files = largest_files(image.path, packed.directory / packed.manifest.initramfs.name)
+        files = largest_files(place)
         why = "largest in it, unpacked: " + ", ".join(f"{path} {size / 1e6:.1f} MB" for path, size in files)
     yield f"the initramfs has {size_bytes / 1e6:.1f} MB, which is much for each node to load at every boot: {why}"
 

@@ -21,7 +21,7 @@ _RENDERERS = {
 # Else it configures the network for what it takes for a cloud, at each boot.
 _NO_CLOUD = NodeFile(path="/etc/cloud/cloud.cfg.d/99-luna.cfg", content="network: {config: disabled}\n")
 _SYSTEM = ("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "ca-certificates")
-_FOR_THE_INITRAMFS = ("dracut", "curl", "zstd", "busybox-static")
+_FOR_THE_INITRAMFS = ("dracut", "curl", "xz-utils", "zstd", "busybox-static")
 
 
 class Debian(Distro):
@@ -47,8 +47,7 @@ class Debian(Distro):
         return [
             *("dracut", "--force", "--reproducible", "--no-hostonly", "--no-hostonly-cmdline", "--no-early-microcode"),
             *("--conf", "/dev/null", "--confdir", "/tmp"),  # noqa: S108 - empty here
-            *("--compress", f"zstd -{image.cluster.settings.get('image.initramfs_level', 19)} --long=26 -T0"),
-            *("--modules", " ".join(modules), "--omit", " ".join(omitted)),
+            *("--no-compress", "--modules", " ".join(modules), "--omit", " ".join(omitted)),
             *("--add-drivers", " ".join(image.kernel_modules), "--kver", kernel.release, output),
         ]
 

@@ -29,15 +29,12 @@ class Rhel(Distro):
 
     def initramfs_command(self, image: Image, kernel: Kernel, output: str) -> Sequence[str]:
         """Dracut without what the tree's own configuration adds, which may bring in a network module of its own."""
-        family = families.of_tree(image.path) or families.El10
         modules = ["base", "udev-rules", "luna", *(one for one in image.dracut_modules if not one.startswith("-"))]
         omitted = [one.removeprefix("-") for one in image.dracut_modules if one.startswith("-")]
-        level = image.cluster.settings.get("image.initramfs_level", 19)
         return [
             *("dracut", "--force", "--reproducible", "--no-hostonly", "--no-hostonly-cmdline", "--no-early-microcode"),
             *("--conf", "/dev/null", "--confdir", "/tmp"),  # noqa: S108 - empty here
-            *("--compress", family.compressor(level)),
-            *("--modules", " ".join(modules), "--omit", " ".join(omitted)),
+            *("--no-compress", "--modules", " ".join(modules), "--omit", " ".join(omitted)),
             *("--add-drivers", " ".join(image.kernel_modules), "--kver", kernel.release, output),
         ]
 
@@ -51,7 +48,7 @@ class Rhel(Distro):
         """An init, a kernel, ssh, what luna's dracut module is made of, and what the locale needs."""
         kernel = image.options.get("kernel") or "kernel"
         family = families.of_release(settings.release(image))
-        return (*_SYSTEM, kernel, "dracut", *family.packages(), settings.language_package(image))
+        return (*_SYSTEM, kernel, "dracut", *family.packages, settings.language_package(image))
 
     def pack_excludes(self) -> Sequence[str]:
         """What identifies one machine, its subscription included, and what dnf can fetch again."""

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from luna_core.distro.tree import os_release
 from luna_core.errors import BadInput
-from luna_core.types import SettingValue
 
 _KIN = {"rhel", "fedora", "centos"}
 # RHEL's own numbers stay below; those of Fedora have long been above.
@@ -17,18 +16,8 @@ class El10:
 
     name: ClassVar[str] = "RHEL 10"
     database: ClassVar[str] = "usr/lib/sysimage/rpm"
-    # `zstd` can use all processors, and Linux unpacks it fastest.
-    zstd: ClassVar[bool] = True
-
-    @classmethod
-    def compressor(cls, level: SettingValue) -> str:
-        """A command for dracut's --compress that the family's kernel can undo."""
-        return f"zstd -{level} --long=26 -T0" if cls.zstd else "xz --check=crc32 --lzma2=dict=1MiB -T0"
-
-    @classmethod
-    def packages(cls) -> tuple[str, ...]:
-        """What the initramfs is made with and of beside dracut."""
-        return ("curl", "tar", "procps-ng", "util-linux", *(("zstd",) if cls.zstd else ("xz",)))
+    # What the initramfs is made of beside dracut, which brings xz along for its modules.
+    packages: ClassVar[tuple[str, ...]] = ("curl", "tar", "procps-ng", "util-linux")
 
 
 class El9(El10):
@@ -39,10 +28,9 @@ class El9(El10):
 
 
 class El8(El9):
-    """RHEL 8, whose Linux 4.18 has no zstd for an initramfs (it came with 5.9)."""
+    """RHEL 8, which is as RHEL 9."""
 
     name = "RHEL 8"
-    zstd = False
 
 
 class Fedora(El10):
