@@ -102,7 +102,7 @@ def split(archive: bytes) -> tuple[bytes, bytes]:
 
 
 def members(archive: bytes) -> Iterator[Member]:
-    """The files of a cpio archive in the new portable format (cpio(5)), its trailer too."""
+    """The files of cpio archives in the new portable format (cpio(5)), their trailers too; Linux skips zeros behind."""
     start = 0
     while is_cpio(archive[start : start + 6]):
         size_bytes = int(archive[start + 54 : start + 62], 16)
@@ -111,6 +111,9 @@ def members(archive: bytes) -> Iterator[Member]:
         end = _aligned(_aligned(start + _HEADER_BYTES + name_bytes) + size_bytes)
         yield Member(name.decode(errors="surrogateescape"), size_bytes, start, end)
         start = end
+        # Another archive may follow, as dracut's own one does that of the processors' microcode.
+        while archive[start : start + 4] == b"\0\0\0\0":
+            start += 4
 
 
 def _aligned(position: int) -> int:

@@ -81,6 +81,15 @@ def test_modules_come_last_and_without_the_filter_for_programs(tmp_path: Path, a
     assert [path.rpartition("/")[2] for path in paths[-4:]] == ["TRAILER!!!", "ext4.ko", "igb.ko", "TRAILER!!!"]
 
 
+def test_what_follows_an_archive_of_microcode_is_not_lost(tmp_path: Path, archive: bytes) -> None:
+    tree = configured(tmp_path / "tree", f"CONFIG_RD_XZ=y\n{X86}")
+    (tmp_path / "microcode").write_text("microcode")
+    command = ["cpio", "--create", "--format=newc", "--quiet"]
+    early = subprocess.run(command, cwd=tmp_path, input=b"microcode", capture_output=True, check=True).stdout
+    made = decompressed(compress(early + archive, tree, KERNEL, 19))
+    assert contents(made) == contents(early) | contents(archive)
+
+
 def test_a_kernel_that_can_undo_neither_is_refused(tmp_path: Path, archive: bytes) -> None:
     tree = configured(tmp_path / "tree", "CONFIG_RD_GZIP=y\n")
     with pytest.raises(BadInput, match=r"kernel 6\.1\.0 of .*neither CONFIG_RD_XZ=y nor CONFIG_RD_ZSTD=y"):
