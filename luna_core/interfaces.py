@@ -72,7 +72,8 @@ class Distro(ABC):
         Uncompressed it is best: luna compresses it as small as the kernel can undo, and not under an emulator.
 
         Example:
-            return ["dracut", "--force", "--no-hostonly", "--no-compress", "--kver", kernel.release, output]
+            options = ["--no-hostonly", "--no-early-microcode", "--no-compress"]
+            return ["dracut", "--force", *options, "--kver", kernel.release, output]
         """
 
     @abstractmethod

@@ -89,7 +89,8 @@ def copy_tree(source: Path, target: Path) -> None:
     if mounted := sorted(mount_points(os.fsencode(source.resolve()))):
         raise BadInput(f"{source} has something mounted at {os.fsdecode(mounted[0])}; unmount that first.")
     # -T with the existing directory: its own owner, mode and times are copied as well.
-    run(["cp", "-a", "-T", "--reflink=auto", "--sparse=auto", source, target])
+    # In English, for a full disk is known by what is said of it.
+    run(["cp", "-a", "-T", "--reflink=auto", "--sparse=auto", source, target], environment={"LC_ALL": "C.UTF-8"})
     _copy_flags(source, target)
 
 
