@@ -100,8 +100,8 @@ def _row(plan: StormPlan, result: StormResult, step: str) -> dict[str, Any]:
 def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> str:
     """An SVG 1.1 document with a curve for each of `series`, points of x and y; both axes begin at 0."""
     points = [point for one in series.values() for point in one]
-    most_x = max((point[0] for point in points), default=1.0) or 1.0
-    most_y = max((point[1] for point in points), default=1.0) or 1.0
+    marks_x, marks_y = (_marks(max((point[axis] for point in points), default=1.0)) for axis in (0, 1))
+    most_x, most_y = marks_x[-1], marks_y[-1]
 
     def place(point: tuple[float, float]) -> str:
         right, up = point[0] / most_x, point[1] / most_y
@@ -112,14 +112,15 @@ def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x: s
         f'font-size="11"><rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         f'<text x="{_LEFT}" y="20" font-size="13">{escape(title)}</text>',
     ]
-    for part in range(6):
-        left = place((most_x * part / 5, 0)).split(",")[0]
-        across, high = place((most_x, most_y * part / 5)).split(",")
-        parts.append(f'<text x="{left}" y="{_HEIGHT - 22}" text-anchor="middle">{most_x * part / 5:g}</text>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{high}" text-anchor="end">{most_y * part / 5:.4g}</text>')
+    for mark in marks_x:
+        left = place((mark, 0)).split(",")[0]
+        parts.append(f'<text x="{left}" y="{_HEIGHT - 22}" text-anchor="middle">{mark:g}</text>')
+    for mark in marks_y:
+        across, high = place((most_x, mark)).split(",")
+        parts.append(f'<text x="{_LEFT - 6}" y="{high}" text-anchor="end">{mark:g}</text>')
         parts.append(f'<line x1="{_LEFT}" x2="{across}" y1="{high}" y2="{high}" stroke="#ddd"/>')
     parts.append(f'<text x="{_WIDTH - 150}" y="{_HEIGHT - 8}" text-anchor="end">{escape(x)}</text>')
-    parts.append(f'<text x="6" y="{_TOP - 8}">{escape(y)}</text>')
+    parts.append(f'<text x="6" y="{_TOP - 14}">{escape(y)}</text>')
     for index, (name, line) in enumerate(series.items()):
         colour = _COLOURS[index % len(_COLOURS)]
         parts.append(
@@ -127,6 +128,13 @@ def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]], x: s
         )
         parts.append(f'<text x="{_WIDTH - 140}" y="{_TOP + 16 * index}" fill="{colour}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _marks(most: float) -> list[float]:
+    """Round numbers from 0 to `most` or a little more, seven of them at most."""
+    power = 10 ** math.floor(math.log10(most or 1.0))
+    step = next(step for step in (power / 5, power / 2, power, 2 * power) if (most or 1.0) <= 6 * step)
+    return [part * step for part in range(math.ceil((most or 1.0) / step) + 1)]
 
 
 def picture(plan: StormPlan, result: StormResult) -> str:
