@@ -102,6 +102,7 @@ def cli(why: str) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    _fill_standard_files()
     sys.exit(run())
 
 
@@ -134,6 +135,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         click.echo(f"luna: this is a defect of luna: {error!r}. With LUNA_DEBUG=1 it says where.", err=True)
         return 1
+
+
+def _fill_standard_files() -> None:
+    """What the caller closed (`luna … >&-`) is empty, or the next file that is opened would get what is printed."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # The lowest free number: its own.
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 - for as long as luna runs
 
 
 def _log_in_sentences() -> None:

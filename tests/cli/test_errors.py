@@ -73,3 +73,12 @@ def test_a_reader_that_leaves_is_no_error_to_talk_about(cluster: Luna) -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "0<&- 1>&- 2>&-"])
+def test_a_command_whose_files_are_closed_does_its_work(closed: str, luna: Luna) -> None:
+    program = Path(sys.executable).with_name("luna")
+    add = f"exec {program} cluster init --frontend-address 10.141.255.254 {closed}"
+    done = subprocess.run(["/bin/sh", "-c", add], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert luna("cluster show -o json").status == 0
