@@ -102,12 +102,12 @@ def cli(why: str) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
-    _fill_standard_files()
     sys.exit(run())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own; returns its exit status, whatever happens."""
+    _fill_standard_files()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         _log_in_sentences()
