@@ -9,7 +9,7 @@ from luna_core.testing.debian_packages import unpacked
 from luna_core.testing.network_config import infiniband_cards, node_with, samples, write_files
 from luna_core.testing.network_machine import PACKAGES
 from luna_core.types import Interface
-from luna_distro_debian import netplan, networkd
+from luna_distro_debian import ifupdown, netplan, networkd
 from luna_distro_debian.driver import Debian
 from luna_distro_debian.tree import renderer
 
@@ -34,6 +34,12 @@ def test_netplan_makes_of_infiniband_what_luna_writes_for_networkd(tmp_path: Pat
     for line in ("[IPoIB]", f"Mode={fabric.infiniband_mode}", f"MTUBytes={fabric.mtu}"):
         assert line in made.splitlines()
         assert line in own.splitlines()
+
+
+def test_ifupdown_hears_that_advertisements_are_to_be_ignored_before_the_interface_is_up() -> None:
+    sample = samples()["two_families_though_a_router_advertises"]
+    (file,) = [one for one in ifupdown.files(node_with(*sample.interfaces)) if one.path == "/etc/network/interfaces"]
+    assert file.content.index("accept_ra 0") < file.content.index("inet static")
 
 
 def test_links_are_named_by_their_mac() -> None:

@@ -45,7 +45,8 @@ def _stanzas(node: Node, link: Link) -> Iterator[str]:
     common += [f"mtu {interface.mtu}"] if interface.mtu else []
     if not interface.addresses:
         yield _stanza(link.name, "inet manual", common)
-    for number, one in enumerate(interface.addresses):
+    # IPv6 first: by the next stanza the interface is up, and what a router advertises would be taken until IPv6's.
+    for number, one in enumerate(sorted(interface.addresses, key=is_ipv6, reverse=True)):
         yield _stanza(
             link.name,
             "inet6 static" if is_ipv6(one) else "inet static",
