@@ -47,7 +47,7 @@ PROGRESS_MS = 1.0
 WAVE = 16
 KERNEL_S = 15.0
 # Of a storm that used more of the processors than this, they were the bound.
-MOST_BUSY = 0.75
+MOST_BUSY = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
