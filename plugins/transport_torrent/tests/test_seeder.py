@@ -17,32 +17,39 @@ NODES = SLOTS_WHILE_BOOTS_WAIT + 2
 
 
 @pytest.fixture
-def seeding(tmp_path: Path) -> Seeder:
+def session() -> libtorrent.session:
+    """The seeder's."""
+    session = open_session(0)
+    wait_until(lambda: session.listen_port() != 0, "the seeder to listen")
+    return session
+
+
+@pytest.fixture
+def seeding(session: libtorrent.session, tmp_path: Path) -> Seeder:
     """A seeder of one version of 32 MB."""
     places = Places(public=tmp_path / "public", state=tmp_path / "state")
     (tmp_path / "version/shards").mkdir(parents=True)
     (tmp_path / "version/shards/one").write_bytes(os.urandom(32 << 20))
     write_torrent(places, tmp_path / "version", "a" * 64)
-    seeder = Seeder(open_session(0), places)
+    seeder = Seeder(session, places)
     seeder.update()
-    wait_until(lambda: seeder.port != 0, "the seeder to listen")
     return seeder
 
 
 @pytest.fixture
-def nodes(seeding: Seeder, tmp_path: Path) -> Iterator[list[libtorrent.torrent_handle]]:
+def nodes(seeding: Seeder, session: libtorrent.session, tmp_path: Path) -> Iterator[list[libtorrent.torrent_handle]]:
     """More nodes than the seeder serves while boots wait, each too slow to be done before the test is."""
     sessions = [open_session(0) for _ in range(NODES)]
     handles = []
-    for number, session in enumerate(sessions):
+    for number, own in enumerate(sessions):
         parameters = libtorrent.load_torrent_file(str(tmp_path / f"public/torrents/{'a' * 64}.torrent"))
         parameters.save_path = str(tmp_path / f"node{number}")
         parameters.download_limit = 64 << 10
-        handles.append(session.add_torrent(parameters))
-        handles[-1].connect_peer(("127.0.0.1", seeding.port))
+        handles.append(own.add_torrent(parameters))
+        handles[-1].connect_peer(("127.0.0.1", session.listen_port()))
     yield handles
-    for session, handle in zip(sessions, handles, strict=True):
-        session.remove_torrent(handle)
+    for own, handle in zip(sessions, handles, strict=True):
+        own.remove_torrent(handle)
 
 
 def served(nodes: list[libtorrent.torrent_handle]) -> int:

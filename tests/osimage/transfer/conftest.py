@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,12 @@ class Rack:
             line = machine.process.stderr.readline()
             assert line, f"sshd did not start: {said}"
             said += line
+
+    def wait_for_half(self, process: subprocess.Popen[str], directory: Path, files: str) -> None:
+        """Return once rsync has a part of one of `files`, a pattern of its temporary names below `directory`."""
+        while not any(one.stat().st_size for one in directory.glob(files)):
+            assert process.poll() is None, "it was over before it could be disturbed"
+            time.sleep(0.05)
 
     def tell(self, machine: Machine) -> None:
         """What a node's last report does."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +222,7 @@ def test_a_grab_that_is_killed_leaves_the_tree_and_the_next_goes_on(rack: Rack, 
     rack.throttle("8mbit")
     process = rack.popen("osimage grab node001 compute --yes")
     drafts = f".{tree.name}.luna-grab-*"
-    while not [one for one in tree.parent.glob(f"{drafts}/.zzz.*") if one.stat().st_size]:
-        assert process.poll() is None, "it was over before it could be killed"
-        time.sleep(0.05)
+    rack.wait_for_half(process, tree.parent, f"{drafts}/.zzz.*")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert differences(tmp_path / "before", tree) == []

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,7 @@ def test_a_node_that_dies_on_the_way_ends_the_waves_and_the_next_push_goes_on(ra
     (rack.site.tree / "zzz").write_bytes(os.urandom(LARGE_BYTES))
     rack.throttle("8mbit")
     process = rack.popen("osimage push compute @nodes --yes --wave 1")
-    while not [one for one in first.root.glob(".zzz.*") if one.stat().st_size]:
-        assert process.poll() is None, "it was over before the node could die"
-        time.sleep(0.05)
+    rack.wait_for_half(process, first.root, ".zzz.*")
     first.kill()
     _, said = process.communicate()
     assert process.returncode == 1
@@ -124,9 +121,7 @@ def test_ctrl_c_says_which_nodes_are_left_and_the_next_push_goes_on(rack: Rack) 
     (rack.site.tree / "zzz").write_bytes(os.urandom(LARGE_BYTES))
     rack.throttle("8mbit")
     process = rack.popen("osimage push compute @nodes --yes --wave 1")
-    while not [one for one in first.root.glob(".zzz.*") if one.stat().st_size]:
-        assert process.poll() is None, "it was over before it could be interrupted"
-        time.sleep(0.05)
+    rack.wait_for_half(process, first.root, ".zzz.*")
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130

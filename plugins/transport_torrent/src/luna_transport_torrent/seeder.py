@@ -34,11 +34,6 @@ class Seeder:
         local = session.get_peer_class(libtorrent.session.local_peer_class_id)
         session.set_peer_class(libtorrent.session.local_peer_class_id, {**local, "ignore_unchoke_slots": False})
 
-    @property
-    def port(self) -> int:
-        """Where nodes reach it."""
-        return self._session.listen_port()
-
     def update(self) -> None:
         """Begin to seed what was published since the last call, and stop with what was withdrawn."""
         published = {path.stem for path in self._places.torrents.glob("*.torrent")}
