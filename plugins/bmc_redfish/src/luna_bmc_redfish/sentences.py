@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from luna_core.errors import LunaError, Unsupported
+from luna_core.errors import MASK, LunaError, Unsupported
 from luna_core.types import BmcTarget
 
 # Message registry Base (DSP8011): the names after the version.
@@ -69,4 +69,4 @@ def _said(bmc: BmcTarget, answer: Mapping[str, Any]) -> str:
     if not any(texts) and isinstance(error, dict):
         texts = [str(error.get("message") or "")]
     said = " ".join(" ".join(texts).split())
-    return (said.replace(bmc.password, "***") if bmc.password else said)[:_LONGEST_TEXT]
+    return (said.replace(bmc.password, MASK) if bmc.password else said)[:_LONGEST_TEXT]
