@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cluster
+import ground
 
 from luna_core.boot.compress import decompressed
 from luna_core.boot.initramfs import build_initramfs, largest_files
@@ -30,7 +30,7 @@ from luna_core.image.versions import private_file
 from luna_core.image.writer import LEVEL
 from luna_core.node.manifest import Manifest
 from luna_core.node.unpack import Unpacker
-from luna_core.run import run
+from luna_core.run import run_contained
 from luna_core.settings import MachineSettings
 from luna_core.testing import facts
 from luna_lab.tree import DISK_PACKAGES, IN_BAND_PACKAGES, PACKAGES, debian_tree
@@ -59,7 +59,8 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("/dev/shm"))  # noqa: S108 - a tmpfs
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print(cluster.machine())
+    ground.end_cleanly()
+    print(ground.machine())
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
         tree = arguments.tree or copied(Path("/usr"), Path(name) / "tree", enough_bytes=ENOUGH_BYTES)
         figures, manifest = measure(tree, Path(name), arguments.rounds)
@@ -81,7 +82,8 @@ def main() -> None:
 
 def initramfs(scratch: Path, what: str, packages: Sequence[str], extra: Sequence[str] = ()) -> None:
     """Make the initramfs of a Debian and print its size, which every node loads, and what is large in it."""
-    tree = debian_tree(packages=packages, extra=extra)
+    # As in what luna builds; the lab's own trees have one with a C library of its own.
+    tree = debian_tree(packages=[name.replace("busybox-static", "busybox") for name in packages], extra=extra)
     distro = load("luna.distro", "debian", MachineSettings())
     image = facts.image(tree)
     with tempfile.TemporaryDirectory(dir=scratch) as name:
@@ -107,7 +109,7 @@ def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manif
     figures = []
     for threads in ("1", "0"):
         with_tar = f"tar -C {tree} {TAR} --sort=name --format=pax -cf - . | zstd -3 -q -T{threads} -f -o {tarball}"
-        figures.append(timed(f"tar | zstd -3 -T{threads}", rounds, partial(run, ["sh", "-c", with_tar])))
+        figures.append(timed(f"tar | zstd -3 -T{threads}", rounds, partial(run_contained, ["sh", "-c", with_tar])))
         figures[-1].size_bytes = tarball.stat().st_size
     for level in (3, LEVEL):
         packing = partial(packed, tree, versions, level)
@@ -118,8 +120,8 @@ def measure(tree: Path, scratch: Path, rounds: int) -> tuple[list[Figure], Manif
     again = timed("luna pack, nothing changed", rounds, lambda: packed(tree, versions, LEVEL, version.directory))
     figures.append(again)
     from_tar = f"zstd -dcq {tarball} | tar -C {root} {TAR} --delay-directory-restore -xpf -"
-    figures.append(timed("zstd -d | tar x", rounds, lambda: run(["sh", "-c", from_tar]), lambda: fresh(root)))
-    for workers in sorted({1, cluster.CORES}):
+    figures.append(timed("zstd -d | tar x", rounds, lambda: run_contained(["sh", "-c", from_tar]), lambda: fresh(root)))
+    for workers in sorted({1, ground.CORES}):
         what = f"luna unpack, {workers} worker{'s' * (workers > 1)}"
         unpacking = partial(unpacked, version, root, workers)
         figures.append(timed(what, rounds, unpacking, lambda: fresh(root)))

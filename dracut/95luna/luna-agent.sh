@@ -21,24 +21,21 @@ luna_read_arguments() {
     LUNA_NODE=$(getarg luna.node=)
     LUNA_LIB=/usr/lib/luna/luna-lib.sh
     export LUNA_URL LUNA_NODE LUNA_LIB LUNA_MAC LUNA_INTERFACE NEWROOT
-    (
-        umask 077
-        token=$(getarg luna.session=)
-        printf '%s' "$token" > /run/luna/session
-        {
-            printf 'silent\nshow-error\nconnect-timeout = 5\nheader = "Authorization: Bearer %s"\n' "$token"
-            [ ! -e /usr/lib/luna/ca.pem ] || echo 'cacert = /usr/lib/luna/ca.pem'
-        } > /run/luna/curl
-    )
+    (umask 077 && printf '%s' "$(getarg luna.session=)" > /run/luna/session)
 }
 
-# Sets a clock that is more than a minute off by the Date of an HTTP answer (RFC 9110, section 6.6.1). A certificate
-# can't be judged before the clock is right, so this request checks none, and carries no token.
+# Tells the controller what luna_report leaves, and that the node lives. Whatever ends it, it begins anew.
+luna_messenger() {
+    # shellcheck disable=SC2016 # this is for the other shell
+    LUNA_AGENT=1 sh -c 'while :; do
+        luna-python -m luna_core.node.messenger "$LUNA_URL" /run/luna/session /run/luna/reports
+        sleep 1
+    done' > /run/luna/messenger.log 2>&1 < /dev/null &
+}
+
+# Sets a clock that is more than a minute off.
 luna_clock() {
-    curl --silent --insecure --head --max-time 10 --output /run/luna/headers "$LUNA_URL/" || return 1
-    luna_date=$(sed -n 's/\r$//; s/^[Dd]ate: *//p' /run/luna/headers)
-    [ -n "$luna_date" ] || return 1
-    luna_theirs=$(date -d "$luna_date" +%s) || return 1
+    luna_theirs=$(timeout 20 luna-python -m luna_core.node.clock "$LUNA_URL" 2> /run/luna/clock.log) || return 1
     luna_ours=$(date +%s)
     luna_off_s=$((luna_theirs - luna_ours))
     if [ "${luna_off_s#-}" -gt 60 ]; then
@@ -53,6 +50,7 @@ luna_boot_again() {
     luna_log "$1: only a new boot can help"
     set -- /dev/pts/[0-9]*
     [ ! -e "$1" ] || return 0
+    luna_told 60
     reboot
 }
 
@@ -64,13 +62,13 @@ luna_refused() {
 }
 
 luna_fetch() {
-    luna_answer=$(luna_request --max-time 60 --output /run/luna/answer --write-out '%{http_code}' \
-        "$LUNA_URL/boot/install?node=$LUNA_NODE")
-    case $?:$luna_answer in
-        0:200) luna_refusals=0 && luna_take_script && return ;;
-        0:401 | 0:403) luna_refused ;;
-        0:*) luna_log "the controller has no install script: HTTP $luna_answer, $(head -n 1 /run/luna/answer)" ;;
-        *) luna_log "the controller can't be reached at $LUNA_URL" ;;
+    luna_status=0
+    luna_request "/boot/install?node=$LUNA_NODE" > /run/luna/answer 2> /run/luna/no-answer || luna_status=$?
+    case $luna_status in
+        0) luna_refusals=0 && luna_take_script && return ;;
+        3) luna_refused ;;
+        4) luna_log "the controller has no install script: $(tail -n 1 /run/luna/no-answer)" ;;
+        *) luna_log "the controller can't be reached at $LUNA_URL" && tail -n 1 /run/luna/no-answer > /dev/console ;;
     esac
     return 1
 }
@@ -79,14 +77,6 @@ luna_fetch() {
 luna_take_script() {
     [ "$(cat /run/luna/install.sh 2> /dev/null)" = "$(cat /run/luna/answer)" ] || rm -f /run/luna/attempts
     mv /run/luna/answer /run/luna/install.sh
-}
-
-# The controller knows by this that the node lives while a script takes its time, and keeps the session.
-luna_stay_known() {
-    # shellcheck disable=SC2016 # this is for the other shell
-    LUNA_AGENT=1 sh -c '. "$LUNA_LIB"; while sleep 20; do
-        luna_request --max-time 10 --output /dev/null --data "{}" "$LUNA_URL/boot/progress"
-    done' 2> /dev/null &
 }
 
 # Hands kernel and initramfs on to other nodes for as long as the installation takes, where the controller asks for that.
@@ -115,7 +105,8 @@ luna_run_script() {
 
 luna_attempt() {
     [ -n "$luna_clock_is_right" ] || ! luna_clock || luna_clock_is_right=yes
-    luna_send_reports
+    # What an earlier attempt reported comes before this one.
+    luna_told 5
     luna_fetch || return 1
     luna_log "running the install script"
     : > /run/luna/running
@@ -131,6 +122,8 @@ luna_attempt_failed() {
     luna_log "the install script failed with exit status $1"
     tail -n 20 /run/luna/install.log > /dev/console
     luna_end LUNA_ATTEMPT=1
+    # Reports that were not written to their end.
+    rm -f /run/luna/reports/*.new
     [ -e /run/luna/failure-reported ] || luna_report install failed "$1" /run/luna/install.log
     umount --recursive --lazy "$NEWROOT" 2> /dev/null
     return 1
@@ -154,14 +147,13 @@ luna_pause() {
     sleep "$luna_delay_s"
 }
 
-# Reports that wait would be lost with this initramfs, and luna would take the node for one that never arrived. The
-# system is not held up for longer than a restart of the controller takes.
-luna_tell_the_rest() {
-    luna_tries=0
-    while [ "$luna_tries" -lt 12 ] && [ -n "$(ls /run/luna/reports)" ]; do
-        sleep 5
-        luna_send_reports
-        luna_tries=$((luna_tries + 1))
+# luna_told SECONDS: waits as long at most until all reports are sent. They would be lost with this initramfs, and luna
+# would take the node for one that never arrived; but the system isn't held up for longer than the controller's restart.
+luna_told() {
+    luna_rounds=$(($1 * 5))
+    while [ "$luna_rounds" -gt 0 ] && [ -n "$(ls /run/luna/reports 2> /dev/null)" ]; do
+        sleep 0.2
+        luna_rounds=$((luna_rounds - 1))
     done
 }
 
@@ -173,12 +165,15 @@ luna_console_shell
 until luna_network; do
     sleep 5
 done
+luna_messenger
 luna_sshd
 luna_seek_conflict
-luna_stay_known
 if getargbool 0 luna.service; then
     luna_log "service mode: nothing is installed; 'luna node change $LUNA_NODE --no-service' and 'reboot' here end it"
     luna_report service started
+    until luna_clock; do
+        sleep 60
+    done
     while :; do sleep 86400; done
 fi
 if getargbool 0 luna.relay; then
@@ -190,8 +185,8 @@ fi
 until luna_attempt; do
     luna_pause
 done
-luna_tell_the_rest
+luna_told 60
 luna_end_everything
 # The logs stay for whoever asks why the node is as it is.
-(cd /run/luna && rm -rf phases reports install.sh answer job.json session curl ssh_host_key*)
+(cd /run/luna && rm -rf phases reports install.sh answer job.json session ssh_host_key*)
 luna_log "switching to the installed system"

@@ -2,7 +2,7 @@
 # Functions for the agent and for install scripts, which source it as $LUNA_LIB.
 #
 # The agent exports LUNA_URL, LUNA_NODE, LUNA_INTERFACE, LUNA_MAC, LUNA_LIB and NEWROOT. The session's token is in no
-# variable and on no command line: curl reads it from /run/luna/curl, and other programs from /run/luna/session.
+# variable and on no command line: programs read it from /run/luna/session.
 
 # luna_log TEXT...: tells the console and /run/luna/log.
 luna_log() {
@@ -11,14 +11,15 @@ luna_log() {
     echo "luna: $luna_uptime $*" > /dev/console
 }
 
-# luna_request ARGUMENT...: curl with the session's token and the cluster's certificate authority.
+# luna_request PATH: what the controller has there for this session, on standard output. Else it says why not, and
+# returns 3 if the session was refused, 4 if the controller said something else, and another status if it said nothing.
 luna_request() {
-    curl --config /run/luna/curl "$@"
+    timeout 60 luna-python -m luna_core.node.request "$LUNA_URL" /run/luna/session "$1"
 }
 
 # luna_report PHASE STATUS [EXIT_STATUS [LOG]]: tells the controller; STATUS is started, done or failed. The end of the
-# file LOG goes along. An unreachable controller fails no installation, so this always succeeds: what could not be told
-# is told later, by the next report or the next attempt.
+# file LOG goes along. An unreachable controller fails no installation, so this always succeeds and waits for nobody: the
+# messenger tells it as soon as it can (luna_core/node/messenger.py).
 luna_report() {
     luna_log "$1 $2${3:+ with exit status $3}"
     mkdir -p /run/luna/reports /run/luna/status
@@ -29,26 +30,10 @@ luna_report() {
     luna_entry=/run/luna/reports/$(printf '%012.2f' "$luna_uptime")
     while [ -e "$luna_entry" ]; do luna_entry=$luna_entry+; done
     {
-        printf 'data-urlencode = "%s"\n' "node=$LUNA_NODE" "phase=$1" "status=$2" "exit_status=${3:-}" \
-            "uptime_s=$luna_uptime"
-        [ -z "${4:-}" ] || printf 'data-urlencode = "log@%s.log"\n' "$luna_entry"
+        printf '%s\n' "node=$LUNA_NODE" "phase=$1" "status=$2" "exit_status=${3:-}" "uptime_s=$luna_uptime"
+        [ -z "${4:-}" ] || { printf 'log=' && luna_tail "$4"; }
     } > "$luna_entry.new"
-    [ -z "${4:-}" ] || luna_tail "$4" > "$luna_entry.log"
     mv "$luna_entry.new" "$luna_entry"
-    luna_send_reports
-}
-
-# luna_send_reports: tells the controller what it has not been told yet. What it refuses is dropped: nobody asks for the
-# reports of a boot that is over.
-luna_send_reports() {
-    for luna_entry in /run/luna/reports/*; do
-        case $luna_entry in *.log | *.new | *'*') continue ;; esac
-        read -r luna_uptime _ < /proc/uptime
-        luna_answer=$(luna_request --max-time 20 --output /dev/null --write-out '%{http_code}' \
-            --config "$luna_entry" --data-urlencode "sent_uptime_s=$luna_uptime" "$LUNA_URL/boot/status") || :
-        case $luna_answer in 000 | 5*) return 0 ;; esac
-        rm -f "$luna_entry" "$luna_entry.log"
-    done
 }
 
 # luna_phase PHASE COMMAND...: runs the command as a phase of the installation, its output in /run/luna/PHASE.log, and

@@ -4,7 +4,7 @@
 
 # Only by name: a machine that isn't a node of luna must not get this into its own initramfs.
 check() {
-    require_binaries ip curl tar || return 1
+    require_binaries ip tar || return 1
     return 255
 }
 
@@ -27,10 +27,21 @@ luna_has() {
     find_binary "$1" > /dev/null 2>&1
 }
 
+# Drivers of cards that do nothing before they are given firmware, and how its files' names begin.
+luna_firmware='acenic:acenic/ bna:ctfw- bnx2:bnx2/ bnx2x:bnx2x/ qed:qed/ qede:qed/ starfire:adaptec/ tehuti:tehuti/
+    typhoon:3com/'
+
+luna_has_firmware() {
+    [ -n "$(find "${dracutsysrootdir:-}/lib/firmware/" -path "*/$1*" -print -quit 2> /dev/null)" ]
+}
+
 installkernel() {
     # Nothing in here drives a PCMCIA card's socket, or logs in to storage behind a network; two are chips of switches;
-    # b44 was in laptops, and brings three buses along.
-    luna_useless='_cs$|^pata_pcmcia$|^b44$|^cnic$|^nvme_(fabrics|fc|rdma|tcp)$|^mlxsw_|^prestera'
+    # b44 was in laptops, and brings three buses along; no firmware boots from liquidio_vf.
+    luna_useless='_cs$|^pata_pcmcia$|^b44$|^cnic$|^nvme_(fabrics|fc|rdma|tcp)$|^mlxsw_|^prestera|^liquidio_vf$'
+    for luna_driver in $luna_firmware; do
+        luna_has_firmware "${luna_driver#*:}" || luna_useless="$luna_useless|^${luna_driver%%:*}$"
+    done
     # A node is seldom the machine on which its initramfs is made.
     omit_drivers="${omit_drivers:+$omit_drivers|}$luna_useless" hostonly='' instmods \
         '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' virtio_net vmxnet3 hv_netvsc bonding 8021q \
@@ -45,8 +56,13 @@ installkernel() {
     if luna_has mdadm; then hostonly='' instmods raid0 raid1 raid10 raid456; fi
     if luna_has cryptsetup; then hostonly='' instmods dm_crypt algif_skcipher xts ecb aesni_intel aes_ce_blk; fi
     if luna_has_tpm; then hostonly='' instmods '=drivers/char/tpm'; fi
-    # dracut's dm takes all of drivers/md.
-    find "${initdir:?}/lib/modules/" \( -name 'bcache.ko*' -o -name 'md-cluster.ko*' -o -name 'dlm.ko*' \) -delete
+    # dracut's dm takes all of drivers/md. These are for caches, clusters and tests, or for what nothing in here sets up;
+    # the TPMs can't be sealed to, for they are older than TPM 2.0, or other machines'.
+    for luna_driver in bcache dlm dm-delay dm-era dm-flakey dm-log-userspace dm-log-writes dm-switch dm-unstripe \
+        dm-verity dm-zoned faulty md-cluster multipath tpm_atmel tpm_i2c_atmel tpm_i2c_infineon tpm_infineon tpm_nsc \
+        tpm_vtpm_proxy; do
+        find "${initdir:?}/lib/modules/" -name "$luna_driver.ko*" -delete
+    done
     luna_decompress_modules
 }
 
@@ -70,11 +86,19 @@ luna_has_tpm() {
 }
 
 luna_install_programs() {
-    inst_multiple awk basename cat chmod chown chroot cp curl cut date dd df dirname env find grep head id ip kill ln \
+    inst_multiple awk basename cat chmod chown chroot cp cut date dd df dirname env find grep head id ip kill ln \
         ls mkdir mkfifo mknod mktemp mount mountpoint mv readlink rm rmdir sed setsid sh sleep sort stat sync tail \
         tar tee timeout touch tr true umount uname wc
-    inst_multiple -o blkid blockdev busybox cryptsetup dmesg dmsetup gzip ipmitool less lsblk lvm mdadm mkfs.btrfs \
-        mkfs.ext4 mkfs.vfat mkfs.xfs mkswap partx ps sfdisk swapon udevadm wipefs /etc/mke2fs.conf
+    inst_multiple -o blkid busybox cryptsetup dmesg dmsetup ipmitool lsblk lvm mdadm mkfs.btrfs mkfs.ext4 mkfs.vfat \
+        mkfs.xfs mkswap partx sfdisk swapon udevadm wipefs /etc/mke2fs.conf
+    # luna itself uses none of these; procps brings libraries along.
+    for luna_name in blockdev gzip less ps; do
+        if luna_has busybox; then
+            ln -sf "$(find_binary busybox)" "${initdir:?}/usr/bin/$luna_name"
+        else
+            inst_multiple -o "$luna_name"
+        fi
+    done
     if luna_has_tpm; then
         inst_multiple systemd-cryptenroll
         inst_libdir_file 'libtss2-esys.so*' 'libtss2-mu.so*' 'libtss2-rc.so*' 'libtss2-sys.so*' \
@@ -84,7 +108,6 @@ luna_install_programs() {
     inst_rules 11-dm-lvm.rules 56-lvm.rules 63-md-raid-arrays.rules
     # glibc loads these at run time, so that no list of dependencies names them.
     inst_libdir_file 'libnss_files.so*' 'libnss_dns.so*' 'libgcc_s.so*'
-    inst_multiple -o /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt
 }
 
 luna_install_sshd() {

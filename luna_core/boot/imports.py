@@ -11,9 +11,11 @@ from luna_core.errors import CommandFailed, LunaError
 from luna_core.run import run
 
 # Loaded by name while running, so that no import shows them: what tells Python where it lives, -m, the codecs of URLs.
-ALWAYS = ("os", "runpy", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8")
+ALWAYS = ("os", "runpy", "encodings.ascii", "encodings.latin_1", "encodings.utf_8")
 # With OpenSSL come 5 MB of libcrypto; without it hashlib has implementations of its own.
 OPENSSL = ("ssl", "_ssl", "_hashlib")
+# shutil takes them along for archives that it can do without.
+COMPRESSORS = ("bz2", "lzma")
 
 _TRACE = """
 import ctypes, importlib, json, os, sys
@@ -44,7 +46,7 @@ for name in request["libraries"]:
 standard = os.path.dirname(os.__file__)
 files = {getattr(module, "__file__", None) for module in sys.modules.values()} - {None}
 # Some modules, collections.abc of Python 3.13 among them, put another into their own place.
-named = (os.path.join(standard, *name.split(".")) + ".py" for name in sys.modules)
+named = (os.path.join(standard, *name.split(".")) + ".py" for name, module in sys.modules.items() if module)
 print(json.dumps({
     "standard_directory": standard,
     "files": [*files, *filter(os.path.exists, named)],
@@ -75,11 +77,13 @@ def trace_imports(directory: Path, *, libraries: Sequence[str], tls: bool) -> Ne
     read from their source. Raises LunaError if one of them imports something that is in neither place.
     """
     sources = sorted(directory.rglob("*.py"))
+    wanted = [found for path in sources for found in _imports(path)]
+    unwanted = set(COMPRESSORS) - {name for name, _ in wanted}
     request = {
         "directory": str(directory),
-        "without": () if tls else OPENSSL,
+        "without": [*unwanted, *(() if tls else OPENSSL)],
         "required": [name for path in sources if not (name := _module_name(directory, path)).endswith("__main__")],
-        "wanted": [(name, ()) for name in ALWAYS] + [found for path in sources for found in _imports(path)],
+        "wanted": [(name, ()) for name in ALWAYS] + wanted,
         "libraries": libraries,
     }
     try:

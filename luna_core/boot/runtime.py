@@ -88,6 +88,7 @@ def _parts(staged: Path, *, tls: bool) -> list[_Part]:
     needs = trace_imports(staged, libraries=_LIBRARIES, tls=tls)
     python = interpreter()
     parts = [_Part(source=python, place=f"bin/{python.name}")]
+    parts.append(_Part(source=Path(__file__).with_name("host_names.py"), place="python/encodings/idna.py"))
     parts += [_Part(source=path, place=f"lib/{name}") for name, path in needs.libraries.items()]
     parts += [_Part(source=path, place=_standard_place(path, needs.standard_directory)) for path in needs.files]
     for path in sorted(staged.rglob("*")):

@@ -1,6 +1,7 @@
 """What makes the system that a node unpacks its own: its identity, its network, and a boot loader on its disk."""
 
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 from luna_core.boot.facts import BootFacts
@@ -10,6 +11,9 @@ from luna_core.errors import Unsupported
 from luna_core.interfaces import Distro
 from luna_core.settings import MachineSettings
 from luna_core.types import NodeFile
+
+# The first nodes of a burst would all look at once.
+_LOADING = Lock()
 
 
 class OwnSystem(NamedTuple):
@@ -21,7 +25,8 @@ class OwnSystem(NamedTuple):
 
 def own_system(facts: BootFacts, settings: MachineSettings) -> OwnSystem:
     """Ask the image's distribution. An image without a boot loader is no error: its node boots from the network."""
-    distro = _distro(facts.image.distro, settings)
+    with _LOADING:
+        distro = _distro(facts.image.distro, settings)
     files = [*identity_files(facts), *distro.network_files(facts.node, facts.image.path)]
     try:
         on_disk = facts.profile["root"] == "disk"

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 AUTHORITY: Final = "/usr/lib/luna/ca.pem"
-"""The certificate authority that the boot server's certificate must be of; luna-agent.sh names it too."""
+"""The certificate authority that the boot server's certificate must be of."""
 
 _BLOCK: Final = 256 << 10
 
@@ -16,13 +16,25 @@ class HttpError(Exception):
     """The server didn't give what was asked for; the text is a sentence that names the URL."""
 
 
-class Connection:
-    """Requests relative to `base_url`, one at a time; it is opened when needed, and again when the server closed it."""
+class Answer(NamedTuple):
+    """What the server said, whatever it is; `date` is empty where it has none."""
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
+    status: int
+    date: str
+    body: bytes
+
+
+class Connection:
+    """Requests relative to `base_url`, one at a time; it is opened when needed, and again when the server closed it.
+
+    Only the server that the certificate authority vouches for is asked, unless it is not `verified`.
+    """
+
+    def __init__(self, base_url: str, *, timeout_s: float = 10.0, verified: bool = True) -> None:
         self.base_url = base_url
         self._base = urlsplit(base_url)
         self._timeout_s = timeout_s
+        self._verified = verified
         self._http: HTTPConnection | None = None
 
     def get(
@@ -65,10 +77,23 @@ class Connection:
     def post(self, path: str, document: Mapping[str, object], headers: Mapping[str, str]) -> None:
         """Send a document as JSON over a connection of its own. Raises HttpError unless the answer is 2xx."""
         body = json.dumps(document).encode()
-        response = self._request("POST", path, body, {"Content-Type": "application/json", **headers})
+        answer = self.ask("POST", path, body, {"Content-Type": "application/json", **headers})
         self.close()
-        if not 200 <= response.status < 300:
-            raise HttpError(f"{self.base_url}{path}: status {response.status} {response.reason}.")
+        if not 200 <= answer.status < 300:
+            raise HttpError(f"{self.base_url}{path}: status {answer.status}.")
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer to a request, of any status; redirects are not followed. Raises HttpError if it isn't whole."""
+        response = self._request(method, path, body, headers or {})
+        try:
+            # Without a size, for only then a body that ends early is an error.
+            content = response.read()
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise HttpError(f"{self.base_url}{path}: {error!r}.") from error
+        return Answer(status=response.status, date=response.headers.get("Date", ""), body=content)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -98,14 +123,18 @@ class Connection:
         return self._http.getresponse()
 
     def _open(self) -> HTTPConnection:
-        host, port = self._base.hostname or "", self._base.port
-        if self._base.scheme == "https":
-            try:
-                import ssl
-                from http.client import HTTPSConnection
+        host = self._base.hostname or ""
+        # http.client would look for a port that is not given at the end of an IPv6 address.
+        if self._base.scheme != "https":
+            return HTTPConnection(host, self._base.port or 80, timeout=self._timeout_s)
+        try:
+            import ssl
+            from http.client import HTTPSConnection
 
-                context = ssl.create_default_context(cafile=AUTHORITY)
-            except (ImportError, OSError) as error:
-                raise HttpError(f"{self.base_url}: this image was packed before 'luna tls init': {error}.") from error
-            return HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
-        return HTTPConnection(host, port, timeout=self._timeout_s)
+            context = ssl.create_default_context(cafile=AUTHORITY)
+        except (ImportError, OSError) as error:
+            raise HttpError(f"{self.base_url}: this image was packed before 'luna tls init': {error}.") from error
+        if not self._verified:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return HTTPSConnection(host, self._base.port or 443, timeout=self._timeout_s, context=context)

@@ -1,6 +1,5 @@
 """The fetcher of the transport http: every shard from the controller, over a few connections."""
 
-import errno
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -71,8 +70,6 @@ class Fetcher(fetcher.Fetcher):
             place.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(body)
             partial.rename(place)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-                raise
+        except OSError:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)

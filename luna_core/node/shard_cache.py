@@ -31,7 +31,7 @@ def prepare(job: Job, shards: Sequence[Shard], say: Say) -> Job:
     elif job.cache:
         cached = replace(job, work_directory=job.cache / DIRECTORY)
         _take_over(cached, shards, say)
-        if not (reason := _too_small(cached, shards)):
+        if not (reason := _unfit(cached, shards)):
             return cached
         say(f"the shard cache is not used: {reason}")
     _take_over(job, shards, say)
@@ -53,9 +53,12 @@ def _unusable(cache: Path) -> str:
     return "" if os.access(place, os.W_OK) else f"{place} can't be written to."
 
 
-def _too_small(job: Job, shards: Sequence[Shard]) -> str:
-    missing = sum(shard.size_bytes for shard in shards if not (job.directory / shard.name).exists())
-    needed, free = missing + _SPARE_BYTES, shutil.disk_usage(job.work_directory).free
+def _unfit(job: Job, shards: Sequence[Shard]) -> str:
+    try:
+        missing = sum(shard.size_bytes for shard in shards if not (job.directory / shard.name).exists())
+        needed, free = missing + _SPARE_BYTES, shutil.disk_usage(job.work_directory).free
+    except OSError as error:  # of a file system that is damaged
+        return f"{error}."
     return f"it needs {needed >> 20} MiB more, and {free >> 20} MiB are free." if free < needed else ""
 
 

@@ -91,12 +91,14 @@ def test_each_attempt_has_the_cache_and_the_disk_keeps_it(
     assert on_disk("cat luna/attempts") == "attempt\nattempt\n"
 
 
+# The file can't be removed where it is immutable, as on a file system that became read-only.
+@pytest.mark.parametrize("option", ["-i", "+i"])
 def test_a_process_number_of_an_earlier_boot_ends_nobody(
-    install: Callable[[str], None], device: Path, on_disk: Callable[[str], str]
+    install: Callable[[str], None], device: Path, on_disk: Callable[[str], str], option: str
 ) -> None:
     bystander = subprocess.Popen(["sleep", "infinity"])
     try:
-        on_disk(f"mkdir luna && echo {bystander.pid} > luna/seeder.pid")
+        on_disk(f"mkdir luna && echo {bystander.pid} > luna/seeder.pid && chattr {option} luna/seeder.pid")
         install(str(device))
         assert bystander.poll() is None
     finally:

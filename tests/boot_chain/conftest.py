@@ -27,7 +27,7 @@ INSTALL = """
 set -eu
 . "$LUNA_LIB"
 mount_root() { mount -t tmpfs -o size=90%,mode=0755 tmpfs "$NEWROOT"; }
-unpack() { curl -fsS "$LUNA_URL/root.tar" | tar -x --numeric-owner -C "$NEWROOT" -f -; }
+unpack() { busybox wget -q -O - "$LUNA_URL/root.tar" | tar -x --numeric-owner -C "$NEWROOT" -f -; }
 configure() {
     mkdir -p "$NEWROOT/root/.ssh"
     cp /root/.ssh/authorized_keys "$NEWROOT/root/.ssh/"

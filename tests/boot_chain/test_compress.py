@@ -21,7 +21,7 @@ def archive(tmp_path: Path) -> bytes:
     """Programs and modules, an odd name and a hard link among them, as cpio makes an initramfs of them."""
     root = tmp_path / "root"
     (root / "lib/modules/6.1.0").mkdir(parents=True)
-    for name in ("lib/a.so", "lib/modules/6.1.0/igb.ko", "lib/modules/6.1.0/ext4.ko", "lib/modules/modules.dep", "z"):
+    for name in ("lib/a.so", "lib/modules/6.1.0/igb.ko", "lib/modules/6.1.0/ext4.ko", "lib/modules/6.1.0/map", "z"):
         (root / name).write_bytes(name.encode() * 999)
     os.link(root / "z", root / "y")
     (root / "link").symlink_to("z")
@@ -79,6 +79,22 @@ def test_modules_come_last_and_without_the_filter_for_programs(tmp_path: Path, a
     assert (said.count("--x86"), said.count("--lzma2")) == (1, 2)
     paths = [one.path for one in members(decompressed(made))]
     assert [path.rpartition("/")[2] for path in paths[-4:]] == ["TRAILER!!!", "ext4.ko", "igb.ko", "TRAILER!!!"]
+
+
+def test_whatever_the_order_nothing_comes_before_its_directory_and_links_stay_links(
+    tmp_path: Path, archive: bytes
+) -> None:
+    made = decompressed(compress(archive, configured(tmp_path / "tree", f"CONFIG_RD_XZ=y\n{X86}"), KERNEL, 19))
+    there = {"."}
+    for path in (one.path for one in members(made) if one.path != "TRAILER!!!"):
+        assert str(Path(path).parent) in there
+        there.add(path)
+    root = tmp_path / "unpacked"
+    root.mkdir()
+    subprocess.run(["cpio", "--extract", "--make-directories", "--quiet"], cwd=root, input=made, check=True)
+    assert (root / "y").samefile(root / "z")
+    assert (root / "y").read_bytes() == b"z" * 999
+    assert (root / "link").readlink() == Path("z")
 
 
 def test_what_follows_an_archive_of_microcode_is_not_lost(tmp_path: Path, archive: bytes) -> None:

@@ -76,3 +76,21 @@ def test_those_not_used_for_longest_are_forgotten(tmp_path: Path) -> None:
     os.utime(made, (0, 0))
     assert build_runtime(tmp_path) == made
     assert made.stat().st_mtime > KEPT, "used now"
+
+
+def test_a_host_is_found_by_its_name_without_the_tables_of_unicode(tmp_path: Path) -> None:
+    root = build_runtime(tmp_path)
+    (root / "etc").mkdir()
+    (root / "etc/hosts").write_text("192.0.2.7 controller.cluster\n")
+    asked = "import socket; print(socket.getaddrinfo('controller.cluster', 80, type=socket.SOCK_STREAM)[0][4])"
+    assert started(root, asked) == "('192.0.2.7', 80)\n"
+    assert not list(root.rglob("unicodedata*"))
+
+
+def test_lzma_is_carried_only_for_who_imports_it(tmp_path: Path) -> None:
+    source = tmp_path / "client.py"
+    source.write_text("import lzma, shutil\n")
+    file = InitrdFile(source=source, destination=f"{PYTHON_DIRECTORY}/luna_site/client.py")
+    code = "import luna_site.client as c; print(c.lzma.decompress(c.lzma.compress(b'x')))"
+    assert started(build_runtime(tmp_path / "cache", [file]), code) == "b'x'\n"
+    assert not list(build_runtime(tmp_path / "cache").rglob("*lzma*"))

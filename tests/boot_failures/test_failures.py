@@ -72,7 +72,7 @@ def test_a_node_goes_through_every_failure_and_comes_up_by_itself(trial: Any, a_
     assert trial.on_node("cat /etc/hostname /etc/licence").split("\n")[:2] == ["node001", "it is there"]
     left = trial.on_node("stat -c %a /run/luna; ls /run/luna").split()
     assert left[0] == "700"
-    assert not {"phases", "session", "curl", "install.sh", "job.json"} & set(left)
+    assert not {"phases", "session", "install.sh", "job.json"} & set(left)
 
 
 def test_a_script_that_kills_everything_is_reported_and_a_node_that_fails_too_often_boots_anew(trial: Any) -> None:

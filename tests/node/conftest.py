@@ -2,9 +2,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from hashlib import shake_128
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
 from threading import Thread
 from types import ModuleType
 from typing import Any
@@ -66,6 +68,60 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request as it came."""
+
+    method: str
+    path: str
+    token: str
+    body: bytes
+
+
+class BootServer(ThreadingHTTPServer):
+    """Answers each request with the bytes that `say` has for it, and closes; what it is asked is in `asked`."""
+
+    daemon_threads = True
+
+    def __init__(self, say: Callable[[Asked], bytes], port: int = 0) -> None:
+        self.say = say
+        self.asked: Queue[Asked] = Queue()
+        super().__init__(("127.0.0.1", port), BootHandler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class BootHandler(BaseHTTPRequestHandler):
+    server: BootServer
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        token = self.headers.get("Authorization", "")
+        asked = Asked(method=self.command, path=self.path, token=token, body=body)
+        answer = self.server.say(asked)
+        self.server.asked.put(asked)
+        self.wfile.write(answer)
+
+    do_HEAD = do_GET
+    do_POST = do_GET
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def boot_server() -> Iterator[Callable[..., BootServer]]:
+    """Call it with what it says to get a boot server, on a port if one is given."""
+    with ExitStack() as stack:
+
+        def start(say: Callable[[Asked], bytes], port: int = 0) -> BootServer:
+            server = stack.enter_context(BootServer(say, port))
+            Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(server.shutdown)
+            return server
+
+        yield start
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
@@ -146,3 +147,38 @@ def test_a_cache_that_can_t_be_used_is_named_and_holds_up_nothing(
     assert str(disk) in line or "MiB are free" in line
     assert job.directory.exists()
     assert not list(disk.rglob("*.tar.zst"))
+
+
+@pytest.fixture
+def ext4(tmp_path: Path) -> Iterator[Path]:
+    """A mounted ext4; `ext4.raw` beside it is what it is on. A journal would undo what is done to a copy."""
+    path, file = tmp_path / "ext4", tmp_path / "ext4.raw"
+    path.mkdir()
+    with file.open("wb") as image:
+        image.truncate(64 << 20)
+    run(["mkfs.ext4", "-q", "-O", "^has_journal", "-E", "root_owner=0:0", file])
+    run(["mount", "-o", "loop", file, path])
+    yield path
+    run(["umount", path])
+
+
+@pytest.mark.parametrize("victim", ["", "/shards", "/shards/*"])
+def test_a_cache_whose_file_system_is_damaged_holds_up_nothing(
+    server: Any, make_job: Callable[..., Job], tree: Path, ext4: Path, tmp_path: Path, victim: str
+) -> None:
+    job = make_job(server.endpoint(), cache=ext4)
+    fetch(job)
+    victims = [path.relative_to(ext4) for path in ext4.glob(f"luna/{job.manifest_sha256}{victim}")]
+    run(["sync", "--file-system", ext4])
+    run(["umount", ext4])
+    # A copy: where another test's mount namespace still has the file system, the kernel would look at none anew.
+    damaged = copyfile(tmp_path / "ext4.raw", tmp_path / "damaged.raw")
+    for inode in victims:
+        run(["debugfs", "-w", "-R", f"clri /{inode}", damaged])
+    run(["mount", "-o", "loop", damaged, ext4])
+    (tmp_path / "again").mkdir()
+    again = replace(job, root=tmp_path / "again")
+    said: list[str] = []
+    fetch(again, said.append)
+    assert not differences(tree, again.root)
+    assert any(line.startswith("the shard cache is not used: [Errno") for line in said), said
