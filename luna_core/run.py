@@ -1,6 +1,7 @@
-"""The one place that starts external programs and waits for them."""
+"""The one place that starts external programs and waits for them; and what a program of luna's own may use."""
 
 import os
+import resource
 import shutil
 import subprocess
 from collections import deque
@@ -15,6 +16,12 @@ _CONTAINED = (
     *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"),
     *("--pid", "--fork", "--kill-child", "--mount-proc"),
 )
+
+
+def allow_most_files() -> None:
+    """Let this process have as many files and connections open as its hard limit says (getrlimit(2))."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def run(

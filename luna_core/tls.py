@@ -58,13 +58,10 @@ def certify(where: Certificates, addresses: Iterable[IPAddress], names: Iterable
 
 
 def described(where: Certificates) -> dict[str, object]:
-    """The boot server's certificate in words. Raises LunaError if there is none."""
+    """The boot server's certificate in words. Raises LunaError if there is none, or it can't be read."""
     from cryptography import x509
 
-    try:
-        certificate = x509.load_pem_x509_certificate(where.server.read_bytes())
-    except (OSError, ValueError) as error:
-        raise LunaError(f"There is no certificate of the boot server: {error}. 'luna tls init' makes one.") from error
+    certificate = _server_certificate(where)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return {
         "certificate": str(where.server),
@@ -72,6 +69,35 @@ def described(where: Certificates) -> dict[str, object]:
         "names": [str(one.value) for one in names],
         "valid_until": certificate.not_valid_after_utc.isoformat(),
     }
+
+
+def doubt(where: Certificates, spare: timedelta = timedelta(0)) -> str:
+    """Why nodes don't take the boot server's certificate, or won't after `spare`, in a sentence; empty if they do."""
+    try:
+        certificate = _server_certificate(where)
+    except LunaError as error:
+        return str(error)
+    begin, end, now = certificate.not_valid_before_utc, certificate.not_valid_after_utc, datetime.now(UTC)
+    if begin <= now and now + spare <= end:
+        return ""
+    return (
+        f"The boot server's certificate is valid from {begin.isoformat()} to {end.isoformat()}, and nodes go by the "
+        "clock of this machine. Is that right? 'luna tls init' makes another one, for which lweb is to be restarted."
+    )
+
+
+def _server_certificate(where: Certificates) -> "x509.Certificate":
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(where.server.read_bytes())
+    except PermissionError as error:
+        who = f"the user with ID {os.geteuid()}"
+        raise LunaError(
+            f"The boot server's certificate {where.server} can't be read by {who}: {error.strerror}."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise LunaError(f"There is no certificate of the boot server: {error}. 'luna tls init' makes one.") from error
 
 
 def _make_authority(where: Certificates) -> None:

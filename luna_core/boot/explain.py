@@ -1,9 +1,9 @@
 """What became of one boot, in words: what it waits for, what it failed at and what to do about that."""
 
 import signal
-from datetime import UTC, datetime
+from datetime import datetime
 
-from luna_core.boot.sessions import REFUSED_PHASE, WAITING_PHASE
+from luna_core.boot.sessions import REFUSED_PHASE, WAITING_PHASE, silent
 from luna_core.boot.trace import SERVICE, TRANSFERS, current_phase, transfer_figures
 from luna_core.model.boot import BootEvent, BootSession
 
@@ -35,6 +35,13 @@ _ADVICE = (
         "'luna osimage pack {image}' repairs them.",
     ),
     (
+        TRANSFERS,
+        "status 404",
+        "The controller no longer has what the node's install script names, as after 'luna osimage version delete'. "
+        "The next attempt asks for the version in force. If it fails too, 'luna osimage version verify {image}' names "
+        "what is missing, and 'luna osimage pack {image}' repairs it.",
+    ),
+    (
         ("download",),
         "",
         "Can the node reach the controller, and does 'luna serve' run? It needs the ports of the boot server and of "
@@ -56,7 +63,7 @@ _ADVICE = (
 
 def explain(session: BootSession, at: datetime | None = None) -> str:
     """In words what a boot waits for, failed at, or ended with."""
-    now = at or datetime.now(UTC)
+    now = at or _now(session)
     image = f"{session.image} version {session.version}" if session.image else "from its own disk"
     what = f"{session.name} began to boot {image} at {session.opened}"
     if session.outcome == "up":
@@ -81,7 +88,7 @@ def explain(session: BootSession, at: datetime | None = None) -> str:
 
 def is_silent(session: BootSession, at: datetime | None = None) -> bool:
     """Whether nothing was heard of an installation for longer than a node that lives keeps silent."""
-    return session.outcome in ("booting", "failed") and _passed_s(session.touched, at or datetime.now(UTC)) > FROZEN_S
+    return session.outcome in ("booting", "failed") and _passed_s(session.touched, at or _now(session)) > FROZEN_S
 
 
 def _installed(session: BootSession, now: datetime) -> str:
@@ -130,16 +137,16 @@ def _before_installer(session: BootSession, now: datetime) -> str:
             f"{last.log} others were before it. The setting boot.wave says how many load at once."
         )
     source = f" from {session.loads_from}" if session.loads_from else ""
-    return f"got kernel and initramfs{source}; {_loading(_passed_s(session.touched, now))}"
+    return f"got kernel and initramfs{source}; {_loading(session.image, _passed_s(session.touched, now))}"
 
 
-def _loading(silent_s: float) -> str:
+def _loading(image: str, silent_s: float) -> str:
     heard = f"nothing was heard of it for {_duration(silent_s)}."
     if silent_s <= LOADING_S:
         return heard
     return (
         f"{heard} Its console tells what it does: it may still load them, its kernel may have stopped, or the image "
-        "may lack the driver of its network card."
+        f"may lack the driver of its network card. 'luna osimage version verify {image}' tells whether both are sound."
     )
 
 
@@ -186,6 +193,11 @@ def _silence(session: BootSession, now: datetime) -> str:
         f"Nothing was heard of it for {_duration(_passed_s(session.touched, now))}: it is switched off, frozen, or "
         "cut off from the controller."
     )
+
+
+def _now(session: BootSession) -> datetime:
+    """By the clock that last heard of the node, which may have been set since."""
+    return datetime.fromisoformat(session.touched) + silent(session)
 
 
 def _passed_s(time: str, now: datetime) -> float:

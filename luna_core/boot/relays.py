@@ -42,12 +42,14 @@ class Relays:
         with self._lock:
             self._known.pop(node, None)
 
-    def of(self, version: str) -> dict[str, Relay]:
-        """The relays of a version, by URL."""
+    def of(self, version: str, asker: str) -> dict[str, Relay]:
+        """The relays of a version, by URL, at addresses of the asker's family: it may have no other."""
+        is_v6 = isinstance(ip_address(asker), IPv6Address)
         with self._lock:
             since_s = self._clock() - GOOD_S
             self._known = {node: (one, said_s) for node, (one, said_s) in self._known.items() if said_s > since_s}
-            return {one.url: one for one, _ in self._known.values() if one.version == version}
+            known = [one for one, _ in self._known.values() if one.version == version]
+            return {one.url: one for one in known if ("://[" in one.url) == is_v6}
 
 
 def relay_url(address: str, port: int, version: str) -> str:

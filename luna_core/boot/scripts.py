@@ -7,7 +7,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ class Phase:
     outside: Sequence[str]
     inside: Sequence[str] = ()
 
+    @cached_property
     def files(self) -> Mapping[str, str]:
         """The scripts by file name, without those that run in the new root."""
         inside = [f"{PHASES}/{name}" for name in self.inner_files()]
@@ -58,6 +59,12 @@ class Phase:
     def inner_files(self) -> Mapping[str, str]:
         """The scripts that run in the new root, by file name."""
         return {f"{self.name}-inside-{number}.sh": text for number, text in enumerate(self.inside, 1)}
+
+
+def load_templates() -> None:
+    """Compile all templates, which the first threads that need one would all do at once."""
+    for name in _environment().list_templates():
+        _template(name)
 
 
 def entry_script(url: str) -> str:

@@ -17,15 +17,15 @@ from typing import Any
 
 from luna_core.errors import LunaError
 from luna_core.model import Node, NodeState
-from luna_core.model.boot import BOOTS, SESSION, TRACKER, BootEvent, BootSession, HostKeys, Outcome
+from luna_core.model.boot import BOOTS, SESSION, TRACKER, UNFINISHED, BootEvent, BootSession, HostKeys, Outcome
 from luna_core.model.power import PowerRecord
 from luna_core.node.job import derived_key
 from luna_core.operations.work import LAST, Work, walk_changes
+from luna_core.types import Owner
 
 LIFETIME = timedelta(minutes=30)
 KEPT_BOOTS = 10
 _OF_A_NODE = (NodeState, PowerRecord, HostKeys)
-UNFINISHED = ("booting", "failed")
 # Some fifteen failed installations, with their logs.
 MOST_EVENTS = 200
 LAST_PHASE = "finish"
@@ -55,17 +55,21 @@ def open_session(work: Work, node: Node, address: str, version: Mapping[str, Any
     newest = boots(work, node, limit=1) if waited else []
     if newest and _waits(newest[0]):
         return _turn_came(work, newest[0], {"address": address, **version})
-    kept = _boot_ids(work, node)
-    _read_unfinished(work, kept[: KEPT_BOOTS - 1])
-    # Among what is known are those, and one that an earlier request in the same transaction has opened.
+    found = _boot_keys(work, node)
+    # Each boot ends those before it, so that only the newest can go on; the old ones' logs are long to decode.
+    ids = [one.id for one in (*found[:1], *found[KEPT_BOOTS - 1 :])]
+    for old in work.many(BootSession, ids)[1:]:
+        work.remove(old)
+    last = found[0].key.value.partition("/")[0] if found else ""
+    # Among what is known is the newest, and one that an earlier request in the same transaction has opened.
     for earlier in work.known(BootSession):
         if earlier.node == node.id and earlier.outcome in UNFINISHED:
+            last = max(last, earlier.sorts_as or earlier.opened)
             work.put(earlier.changed(outcome="abandoned"))
-    for old in work.many(BootSession, kept[KEPT_BOOTS - 1 :]):
-        work.remove(old)
     token = secrets.token_urlsafe(32)
-    values = {"address": address, "opened": now(), **_heard(), **_hashes(token), **version}
-    session = BootSession.new(name=node.name, node=node.id, **values)
+    opened = now()
+    values = {"address": address, "opened": opened, "sorts_as": _after(last, opened), **_heard(), **_hashes(token)}
+    session = BootSession.new(name=node.name, node=node.id, **values, **version)
     work.add(session)
     _set_state(work, session, "booting")
     return Opened(session, token)
@@ -173,7 +177,7 @@ def record_up(work: Work, session: BootSession) -> None:
 
 def boots(work: Work, node: Node, *, limit: int | None = None) -> list[BootSession]:
     """The boots of a node that are kept, newest first."""
-    return work.many(BootSession, _boot_ids(work, node, limit))
+    return work.many(BootSession, [one.id for one in _boot_keys(work, node, limit)])
 
 
 def forget_deleted(work: Work) -> None:
@@ -189,6 +193,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def silent(session: BootSession) -> timedelta:
+    """How long nothing was heard. Only what another controller heard goes by the clock that may have been set since."""
+    if session.heard_on == _kernel():
+        return timedelta(seconds=_uptime_s() - session.heard_s)
+    return datetime.now(UTC) - datetime.fromisoformat(session.touched)
+
+
 def _set_state(work: Work, session: BootSession, state: str, *, detail: str = "") -> None:
     """Keep the state of the session's node, which is there, for its sessions go with it."""
     found = next(iter(work.many(NodeState, [session.node])), None)
@@ -198,29 +209,22 @@ def _set_state(work: Work, session: BootSession, state: str, *, detail: str = ""
 
 
 def _is_live(session: BootSession) -> bool:
-    return session.outcome in UNFINISHED and _silent(session) < LIFETIME
+    return session.outcome in UNFINISHED and silent(session) < LIFETIME
 
 
-def _boot_ids(work: Work, node: Node, limit: int | None = None) -> list[str]:
-    owners = work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
-    return [owner.id for owner in owners]
+def _boot_keys(work: Work, node: Node, limit: int | None = None) -> Sequence[Owner]:
+    return work.transaction.owners(f"{BOOTS}:{node.id}", "", LAST, limit=limit, descending=True)
 
 
-def _read_unfinished(work: Work, ids: Sequence[str]) -> None:
-    """Read those of these boots that aren't over: one at most of ten that a node has, and all are long to decode."""
-    bodies = {one.id: one.body for one in work.transaction.fetch(BootSession.kind, ids)} if ids else {}
-    work.many(BootSession, [one for one, body in bodies.items() if body.get("outcome", "booting") in UNFINISHED])
+def _after(last: str, opened: str) -> str:
+    """What a boot sorts as, if it is to be the newest though the clock was ahead when an earlier one began."""
+    if last < opened:
+        return ""
+    return (datetime.fromisoformat(last) + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
 
 
 def _heard() -> dict[str, Any]:
     return {"touched": now(), "heard_on": _kernel(), "heard_s": _uptime_s()}
-
-
-def _silent(session: BootSession) -> timedelta:
-    """How long nothing was heard. Only what another controller heard goes by the clock that may have been set since."""
-    if session.heard_on == _kernel():
-        return timedelta(seconds=_uptime_s() - session.heard_s)
-    return datetime.now(UTC) - datetime.fromisoformat(session.touched)
 
 
 def _uptime_s() -> float:

@@ -68,8 +68,13 @@ def waiting_for(work: Work, node: Node) -> list[UnknownMachine]:
 
 def rivals(work: Work, machine: Machine, found: Found) -> list[UnknownMachine]:
     """Other machines that wait now and were seen in the same place, or that boot from a card that this one claims."""
-    limit = (datetime.now(UTC) - STILL_THERE).isoformat()
-    others = (one for one in work.all(UnknownMachine) if one.last_seen > limit and one.macs[0] != machine.macs[0])
+    now = datetime.now(UTC)
+    others = (
+        one
+        for one in work.all(UnknownMachine)
+        # Either way: a clock that was ahead may have been set right since.
+        if abs(now - datetime.fromisoformat(one.last_seen)) < STILL_THERE and one.macs[0] != machine.macs[0]
+    )
     return [one for one in others if one.macs[0] in machine.macs or _is_at(one, found)]
 
 

@@ -13,12 +13,13 @@ from luna_core.model import Cluster, Node
 from luna_core.model.boot import BootSession, UnknownMachine
 from luna_core.model.power import PowerRecord
 from luna_core.operations import Luna
+from luna_core.tls import certificates, doubt
 from luna_core.types import PowerAction
 
 # luna-network.sh tells by it what is odd about the node's network.
 NETWORK_PHASE = "network"
 UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
-DHCP_PORT = 67
+DHCP_PORTS = {4: 67, 6: 547}
 MOST_SHOWN = 10
 TIMEOUT_S = 2.0
 
@@ -78,20 +79,22 @@ def _deaf(luna: Luna) -> list[str]:
     """What of the controller's own would have to hear a node, and does not."""
     values = luna.cluster_settings()
     missing = []
-    if values["dhcp.server"] != "none" and not _listens(DHCP_PORT):
+    addresses = luna.read(lambda work: [one for cluster in work.all(Cluster) for one in cluster.frontend_addresses])
+    # With IPv6 alone there is nothing to answer by DHCPv4.
+    asked = min((DHCP_PORTS[one.version] for one in addresses), default=DHCP_PORTS[4])
+    if values["dhcp.server"] != "none" and not _listens(asked):
         missing.append("No DHCP server runs on this machine; 'luna serve' runs one.")
-    addresses = luna.read(
-        lambda work: [str(one) for cluster in work.all(Cluster) for one in cluster.frontend_addresses]
-    )
     port = int(str(values["http.port"]))
     for address in addresses:
         try:
-            socket.create_connection((address, port), TIMEOUT_S).close()
+            socket.create_connection((str(address), port), TIMEOUT_S).close()
         except OSError as error:
             reason = error.strerror or error
             missing.append(
                 f"The boot server does not answer at {address} port {port}: {reason}. Does 'luna serve' run?"
             )
+    if values["https.port"] and (reason := doubt(certificates(luna.settings))):
+        missing.append(reason)
     return missing
 
 

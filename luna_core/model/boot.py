@@ -12,6 +12,7 @@ SESSION = "session"
 TRACKER = "tracker"
 BOOTS = "boots"
 Outcome = Literal["booting", "installed", "up", "failed", "abandoned"]
+UNFINISHED = ("booting", "failed")
 
 
 class BootEvent(Part):
@@ -47,6 +48,7 @@ class BootSession(StoredObject):
     tracker_key_sha256: str
     address: str = Field(description="Where the node's requests come from.")
     opened: str
+    sorts_as: str = Field("", description="A time, where the clock was behind that of the node's boot before this one.")
     touched: str
     heard_on: str = Field("", description="The boot id of the controller's kernel that last heard of the node.")
     heard_s: float = Field(0.0, description="When, by that kernel's clock that nobody sets: seconds since it started.")
@@ -60,10 +62,11 @@ class BootSession(StoredObject):
     notices: tuple[Notice, ...] = ()
 
     def unique_keys(self) -> Iterator[Key]:
-        """Found by its token, and among the boots of its node by the time it began."""
-        yield Key(space=SESSION, value=self.token_sha256)
-        yield Key(space=TRACKER, value=self.tracker_key_sha256)
-        yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.opened}/{self.id}")
+        """Found among the boots of its node in their order, and by its token while that can be good."""
+        yield Key(space=f"{BOOTS}:{self.node}", value=f"{self.sorts_as or self.opened}/{self.id}")
+        if self.outcome in UNFINISHED:
+            yield Key(space=SESSION, value=self.token_sha256)
+            yield Key(space=TRACKER, value=self.tracker_key_sha256)
 
 
 class HostKeys(StoredObject):

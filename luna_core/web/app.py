@@ -79,7 +79,7 @@ class _Routes:
         return _text(self._service.rescue(_machine(), _own_url()))
 
     def turn(self, ticket: str) -> str:
-        return _text(self._service.turn(ticket, _own_url()))
+        return _text(self._service.turn(ticket, _client(), _own_url()))
 
     def loaded(self, ticket: str) -> str:
         self._service.loaded(ticket)

@@ -1,5 +1,6 @@
 """What machines ask while they boot: who they are, what to load, what to do, and where they report it."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ from luna_core.web.commit import GroupCommit
 from luna_core.web.discovery import Discovery
 from luna_core.web.neighbours import neighbour_mac
 
+log = logging.getLogger("luna.web")
 IMAGES = "images"
 MOST_ASKERS = 20_000
 ASKER_S = 30.0
@@ -94,9 +96,9 @@ class BootService:
         self._waves.leave(session.node)
         return script
 
-    def turn(self, ticket: str, url: str) -> str:
+    def turn(self, ticket: str, address: str, url: str) -> str:
         """The iPXE script for a node that waits: to wait on, or to ask anew. Hundreds ask, so no store is read."""
-        wait = self._waves.still(ticket, self._relays.of)
+        wait = self._waves.still(ticket, lambda version: self._relays.of(version, address))
         if wait is None:
             return scripts.again_script(url)
         self._waiting.touch()
@@ -108,8 +110,17 @@ class BootService:
 
     def relay_failed(self, ticket: str) -> None:
         """A node got no whole kernel and initramfs from its relay, and asks the controller for them."""
-        if node := self._waves.relay_failed(ticket):
-            self.commits.run(lambda work: sessions.record_relay_failed(work, work.by_id(Node, node)))
+        loads = self._waves.relay_failed(ticket)
+        if loads is None:
+            return
+
+        def keep(work: Work) -> tuple[str, str]:
+            node = work.by_id(Node, loads)
+            (boot,) = sessions.boots(work, node, limit=1)
+            sessions.record_relay_failed(work, node)
+            return node.name, boot.loads_from
+
+        log.warning("%s got no whole kernel and initramfs from %s, which relays them", *self.commits.run(keep))
 
     def relay(self, token: str, address: str, port: int, version: str) -> dict[str, Any]:
         """What a live session's node is to relay, and where it gets that; raises Refused.
@@ -127,7 +138,7 @@ class BootService:
             self._relays.offer(Relay(node=session.node, name=session.name, version=version, url=own))
             self._waves.leave(session.node)
             return {"pause_s": RENEW_S}
-        load = self._waves.copy(session.node, wanted, list(self._relays.of(wanted)))
+        load = self._waves.copy(session.node, wanted, list(self._relays.of(wanted, address)))
         if load is None:
             return {"pause_s": ASK_S if self._waves.waiting(wanted) else IDLE_S}
         facts = self._views.read(lambda work, view: self._facts(work, view, session.node))
@@ -193,10 +204,10 @@ class BootService:
         self._relays.withdraw(node.id)
         if not local and (reason := misfit(facts, machine)):
             return self._refuse(facts, verdict, machine, reason, url)
-        turn = self._turn(facts)
+        turn = self._turn(facts, machine.address)
         if isinstance(turn, Wait):
             return self._wait(facts, verdict, machine, turn, url)
-        relay = self._relays.of(facts.version.manifest_sha256).get(turn.source)
+        relay = self._relays.of(facts.version.manifest_sha256, machine.address).get(turn.source)
 
         def open_one(work: Work) -> sessions.Opened:
             waiting.forget(work, machine.macs)
@@ -213,13 +224,13 @@ class BootService:
         self._tell(node.id, facts.node.state, "installed" if local else "booting")
         return scripts.boot_script(url, facts, offers, opened.token, ticket=turn.ticket, relay=relay)
 
-    def _turn(self, facts: BootFacts) -> Load | Wait:
+    def _turn(self, facts: BootFacts, address: str) -> Load | Wait:
         """Whether a node may load kernel and initramfs; nobody waits for a rescue system."""
         places = int(str(facts.node.cluster.settings["boot.wave"]))
         if places <= 0 or scripts.boots_locally(facts) or facts.profile["service"]:
             return Load(source=CONTROLLER, ticket="")
         version = facts.version.manifest_sha256
-        return self._waves.enter(facts.node.id, version, places, list(self._relays.of(version)))
+        return self._waves.enter(facts.node.id, version, places, list(self._relays.of(version, address)))
 
     def _wait(self, facts: BootFacts, verdict: Verdict, machine: types.Machine, wait: Wait, url: str) -> str:
         """Keep that a node waits, once, and have it ask again."""

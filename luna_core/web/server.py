@@ -15,8 +15,10 @@ import click
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+from luna_core.boot.scripts import load_templates
 from luna_core.errors import LunaError
 from luna_core.operations import connect
+from luna_core.run import allow_most_files
 from luna_core.settings import MachineSettings
 from luna_core.tls import certificates
 from luna_core.web.app import WsgiApplication, make_app
@@ -25,6 +27,9 @@ from luna_core.web.probe import Probe
 
 THREADS = 40
 WAITING_CONNECTIONS = 4096
+# A node that asks again needs no new connection, which takes as long as a short answer. Cheroot keeps ten by itself,
+# each for ten seconds; one takes some 20 kB.
+KEPT_CONNECTIONS = 512
 
 
 @click.command()
@@ -39,8 +44,10 @@ def serve(address: str, port: int | None, https_port: int | None) -> None:
     # One thread at a time can compute, and one that is woken on another processor costs more than it computes
     # (docs/decisions/0029-the-boot-server-stays-on-one-processor.md).
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    allow_most_files()
     with connect(who="lweb") as luna:
         values = luna.cluster_settings()
+        load_templates()
         service = BootService(luna)
         probe = Probe(service)
         app = make_app(service, Path(str(values["tftp.directory"])))
@@ -67,9 +74,11 @@ def without_sessions(app: WsgiApplication) -> WsgiApplication:
 
 def listener(address: str, port: int, app: WsgiApplication) -> wsgi.Server:
     """A server for HTTP that isn't started yet; port 0 is any that is free."""
-    return wsgi.Server(
+    server = wsgi.Server(
         (address, port), app, numthreads=THREADS, request_queue_size=WAITING_CONNECTIONS, server_name="luna"
     )
+    server.keep_alive_conn_limit = KEPT_CONNECTIONS
+    return server
 
 
 def with_tls(server: wsgi.Server, settings: MachineSettings) -> wsgi.Server:

@@ -1,7 +1,9 @@
 """What `luna why` says of a boot, in words."""
 
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +72,11 @@ def test_a_layout_that_is_refused_leads_to_the_plan(session: MakeSession) -> Non
     [
         (400, {"reports": (), "outcome": "booting"}, "for 7 min. Its console tells what it does"),
         (
+            400,
+            {"reports": (), "outcome": "booting"},
+            "'luna osimage version verify compute' tells whether both are sound",
+        ),
+        (
             50,
             {"reports": [("postscript", "started", 1.0)], "outcome": "booting"},
             "is in postscript since 49 s; it was",
@@ -102,6 +109,22 @@ def test_a_script_that_takes_its_time_is_not_taken_for_a_frozen_node(session: Ma
     assert "is in postscript since 30 min; it was last heard of 10 s ago." in explain(alive, after(boot, 1800))
 
 
+@pytest.mark.parametrize("days", [365, -365])
+def test_silence_does_not_go_by_a_clock_that_was_set(
+    session: MakeSession, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    uptimes = [1000.0]
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: uptimes[-1])
+    kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = session(reports=[("postscript", "started", 1.0)], outcome="booting").changed(
+        touched=(datetime.now(UTC) + timedelta(days=days)).isoformat(), heard_on=kernel, heard_s=uptimes[-1]
+    )
+    assert "it was last heard of 0 s ago." in explain(boot)
+    uptimes.append(1100.0)
+    assert is_silent(boot)
+    assert "Nothing was heard of it for 100 s" in explain(boot)
+
+
 @pytest.mark.parametrize(
     ("rate", "said"),
     [
@@ -122,6 +145,8 @@ def test_a_slow_download_is_called_slow(session: MakeSession, rate: float, said:
         ("unpack", 3, "OSError: No space left on device", "'luna node change node001 --root-size'"),
         ("download", 1, "Shard shards/0001 has SHA-256 x, not y.", "'luna osimage pack compute' repairs them"),
         ("download", 1, "ConnectionRefusedError", "does 'luna serve' run?"),
+        ("download", 1, "manifest.json: status 404 Not Found.", "The next attempt asks for the version in force"),
+        ("unpack", 3, "private: status 404 Not Found.", "The next attempt asks for the version in force"),
         ("download", 137, "", "exit status 137 (it was killed, as happens when memory runs out)"),
         ("unpack", 3, "I/O error", "'ssh 10.141.0.1' leads to the node, where dmesg"),
         ("install", 2, "", "/run/luna/install.log on the node"),

@@ -9,6 +9,7 @@ from luna_core.boot.relays import GOOD_S, Relay, Relays, relay_url
 from luna_core.boot.waves import CONTROLLER, FIRST_COPIES, HOLD_S, LONGEST_S, RELAY_LOADS, Load, Wait, Waves
 
 V = "a-version"
+ASKER = "10.141.0.9"
 RELAYS = ["http://10.141.0.1:1/", "http://10.141.0.2:1/"]
 
 
@@ -88,6 +89,55 @@ def test_nobody_waits_for_ever_and_a_place_is_nobodys_for_ever(waves: Waves, clo
     assert waves.still("no ticket", lambda _: ()) is None
 
 
+def test_a_long_queue_that_moves_is_not_let_in_all_at_once(waves: Waves, clock: Clock) -> None:
+    loading = fill(waves, 1)
+    for number in range(100):
+        wait(waves.enter(f"node{number}", V, 1))
+    for number in range(50):
+        clock.now_s += LONGEST_S / 20
+        waves.loaded(loading.pop().ticket)
+        loading.append(load(waves.enter(f"node{number}", V, 1)))
+        for other in range(number + 1, 100):
+            wait(waves.enter(f"node{other}", V, 1))
+
+
+def test_a_setting_that_is_changed_holds_for_those_that_wait_already(waves: Waves) -> None:
+    fill(waves, 1)
+    turns = [wait(waves.enter(f"node{number}", V, 1)) for number in range(10)]
+    assert waves.still(turns[9].ticket, lambda _: ()) is not None
+    waves.enter("another", V, 16)
+    assert waves.still(turns[9].ticket, lambda _: ()) is None
+
+
+def test_a_relay_that_nobody_reaches_is_left_out_until_some_time_has_passed(waves: Waves, clock: Clock) -> None:
+    fill(waves, 0)
+    out, good = RELAYS
+
+    def sources() -> Counter[str]:
+        """Where six nodes are sent; those that are sent to the first relay fail there."""
+        loads = [load(waves.enter(f"node{number}", V, 9, RELAYS)) for number in range(6)]
+        for one in loads:
+            if one.source == out:
+                assert waves.relay_failed(one.ticket)
+            waves.loaded(one.ticket)
+        return Counter(one.source for one in loads)
+
+    assert sources()[out] == RELAY_LOADS
+    assert sources() == {good: RELAY_LOADS, CONTROLLER: 6 - RELAY_LOADS}
+    clock.now_s += HOLD_S
+    assert sources()[out] == RELAY_LOADS
+
+
+def test_a_relay_that_fails_now_and_then_is_good(waves: Waves) -> None:
+    for _ in range(5):
+        broken, whole = (load(waves.enter(node, V, 0, RELAYS[:1])) for node in ("broken", "whole"))
+        assert waves.relay_failed(broken.ticket) == "broken"
+        assert waves.relay_failed(broken.ticket) is None, "it loads from the controller already"
+        waves.loaded(broken.ticket)
+        assert whole.source == RELAYS[0]
+        waves.loaded(whole.ticket)
+
+
 def test_who_waits_and_is_not_heard_of_again_is_nobodys_hindrance(waves: Waves, clock: Clock) -> None:
     fill(waves, 1)
     for number in range(10):
@@ -120,12 +170,21 @@ def test_a_relay_is_known_while_it_says_so_and_until_it_is_withdrawn(clock: Cloc
     first, second = (Relay(node=str(one), name=f"node00{one}", version=V, url=RELAYS[one]) for one in (0, 1))
     relays.offer(first)
     relays.offer(second)
-    assert relays.of(V) == {RELAYS[0]: first, RELAYS[1]: second}
-    assert relays.of("another-version") == {}
+    assert relays.of(V, ASKER) == {RELAYS[0]: first, RELAYS[1]: second}
+    assert relays.of("another-version", ASKER) == {}
     relays.withdraw("0")
-    assert list(relays.of(V)) == [RELAYS[1]]
+    assert list(relays.of(V, ASKER)) == [RELAYS[1]]
     clock.now_s += GOOD_S
-    assert relays.of(V) == {}
+    assert relays.of(V, ASKER) == {}
+
+
+def test_a_machine_is_sent_to_relays_of_its_own_family_only(clock: Clock) -> None:
+    relays = Relays(clock)
+    urls = {asker: relay_url(own, 7052, V) for asker, own in ((ASKER, "10.141.0.1"), ("fd00::9", "fd00::1"))}
+    for url in urls.values():
+        relays.offer(Relay(node=url, name="node001", version=V, url=url))
+    for asker, url in urls.items():
+        assert list(relays.of(V, asker)) == [url]
 
 
 def test_a_relays_url_is_right_in_both_families() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from luna_core.boot.sessions import boots
 from luna_core.boot.why import why
-from luna_core.model import Node
+from luna_core.model import Group, Node
 from luna_core.model.boot import BootSession, HostKeys, UnknownMachine
 from luna_core.operations import history
 from luna_core.operations.interfaces import set_mac
@@ -53,6 +53,10 @@ def session(server: Any, name: str = "node001") -> BootSession:
     return found
 
 
+def give_arguments(server: Any, kind: type[Node | Group], name: str, arguments: str | None) -> None:
+    server.luna.change(lambda work: change(work, kind, name, {"kernel_arguments": arguments}), "arguments")
+
+
 @pytest.fixture
 def token(server: Any) -> str:
     """The token of a boot of node001, whose address is that of this machine."""
@@ -70,6 +74,20 @@ def test_ipxe_is_told_to_ask_the_server_that_it_reached(server: Any) -> None:
     assert status == 200
     assert script.startswith("#!ipxe\n")
     assert f"{server.url}/boot/discovery?" in script
+
+
+def test_each_change_of_a_node_and_of_its_group_counts_for_the_next_answer(server: Any, token: str) -> None:
+    group = server.luna.read(lambda work: work.all(Group))[0].name
+    changes: list[tuple[type[Node | Group], str, str | None, str]] = [
+        (Node, "node001", "own=1", "own=1"),
+        (Node, "node001", "own=2", "own=2"),
+        (Group, group, "shared=1", "own=2"),
+        (Node, "node001", None, "shared=1"),
+        (Group, group, "shared=2", "shared=2"),
+    ]
+    for kind, name, given, wanted in changes:
+        give_arguments(server, kind, name, given)
+        assert re.findall(r" ((?:own|shared)=\d)", discover(server, FIRST)[1]) == [wanted]
 
 
 def test_a_known_machine_gets_kernel_initramfs_and_its_own_arguments(server: Any) -> None:

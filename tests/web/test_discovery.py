@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any
 
@@ -167,6 +168,17 @@ def test_of_two_unknown_machines_in_one_place_none_is_named(server: Any, see: Se
     assert "has no name yet" in ask(server, OTHER)[1]
     assert macs(server, "node002") == []
     assert "52-54-00-00-00-98, which waits too" in next(one.reason for one in unknown(server) if STRANGE in one.macs)
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_machine_that_waited_when_the_clock_was_wrong_is_no_rival(server: Any, see: See, days: int) -> None:
+    see(OTHER, "node002", age_s=2000.0)
+    assert "has no name yet" in ask(server, OTHER)[1]
+    (other,) = unknown(server)
+    then = datetime.fromisoformat(other.last_seen) + timedelta(days=days)
+    server.luna.note(lambda work: work.put(other.changed(last_seen=then.isoformat(timespec="milliseconds"))))
+    see(STRANGE, "node002")
+    assert "luna.node=node002" in ask(server, STRANGE)[1]
 
 
 def test_cards_of_two_nodes_name_none(server: Any) -> None:

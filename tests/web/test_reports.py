@@ -4,8 +4,9 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ import pytest
 
 from luna_core.boot.sessions import boots
 from luna_core.model import Node
-from luna_core.model.boot import BootEvent
+from luna_core.model.boot import BootEvent, BootSession
+from luna_core.node.http import Connection
 from luna_core.operations.configure import set_setting
 from luna_core.operations.objects import change
 from luna_core.settings import CORE_SETTINGS
+from luna_core.testing.delivery import wait_until
+from luna_core.testing.subject import search_path
 
 MAC = "52:54:00:00:00:01"
 LIBRARY = Path(__file__).parents[2] / "dracut/95luna/luna-lib.sh"
-NOBODY = "http://127.0.0.1:9"
 
 
 class Initramfs:
@@ -34,16 +37,15 @@ class Initramfs:
         self.run.mkdir()
         self.token = self._boot()
         (self.run / "session").write_text(self.token)
-        (self.run / "curl").write_text(f'silent\nshow-error\nheader = "Authorization: Bearer {self.token}"\n')
         (directory / "lib").write_text(self._moved(LIBRARY.read_text()))
         (directory / "luna-python").write_text("#!/bin/sh\nexit 1\n")
         (directory / "luna-python").chmod(0o755)
 
-    def shell(self, script: str, url: str = "") -> "subprocess.CompletedProcess[str]":
+    def shell(self, script: str) -> "subprocess.CompletedProcess[str]":
         """Run a script as the agent would."""
         environment = {
             "PATH": f"{self.directory}:{os.environ['PATH']}",
-            "LUNA_URL": url or self.server.url,
+            "LUNA_URL": self.server.url,
             "LUNA_NODE": "node001",
             "LUNA_LIB": str(self.directory / "lib"),
             "NEWROOT": str(self.directory / "root"),
@@ -54,6 +56,22 @@ class Initramfs:
                 ["sh"], input=script, text=True, stdout=output, stderr=output, env=environment, timeout=100
             )
 
+    @contextmanager
+    def messenger(self, prelude: str = "") -> Iterator[None]:
+        """What tells the reports, as the agent starts it, after some Python."""
+        code = f"import sys\nfrom luna_core.node import messenger\n{prelude}\nmessenger.main(sys.argv[1:])"
+        command = [sys.executable, "-c", code, self.server.url, self.run / "session", self.run / "reports"]
+        with subprocess.Popen(command, env=search_path()) as program:
+            try:
+                yield
+            finally:
+                program.kill()
+
+    def tell(self) -> None:
+        """Let the boot server know all that was reported."""
+        with self.messenger():
+            wait_until(lambda: not list((self.run / "reports").iterdir()), "the reports to be told")
+
     def install(self, prescript: str) -> BootEvent:
         """What is kept of the phase prescript when the install script has run with this one."""
         profile = {"prescript": prescript, "partscript": "mkdir $NEWROOT"}
@@ -62,6 +80,7 @@ class Initramfs:
         request.add_header("Authorization", f"Bearer {self.token}")
         with urlopen(request, timeout=30) as answer:
             self.shell(self._moved(answer.read().decode()))
+        self.tell()
         return next(one for one in self.events() if one.phase == "prescript" and one.status != "started")
 
     def events(self) -> tuple[BootEvent, ...]:
@@ -148,7 +167,7 @@ def test_what_a_script_leaves_running_holds_nothing_up(initramfs: Initramfs) -> 
 
 
 def test_the_token_is_in_no_log_though_a_script_shows_it(initramfs: Initramfs) -> None:
-    event = initramfs.install(f"cat {initramfs.run}/session {initramfs.run}/curl; exit 1")
+    event = initramfs.install(f"cat {initramfs.run}/session; printf 'Bearer '; cat {initramfs.run}/session; exit 1")
     assert "Bearer ***" in event.log
     assert initramfs.token not in event.log
 
@@ -156,33 +175,34 @@ def test_the_token_is_in_no_log_though_a_script_shows_it(initramfs: Initramfs) -
 def test_what_could_not_be_reported_is_reported_later_with_its_own_time(initramfs: Initramfs) -> None:
     (initramfs.directory / "log").write_text("no route to host\n")
     report = '. "$LUNA_LIB"; luna_report partscript started; luna_report partscript failed 7 "$PWD"'
-    away = initramfs.shell(report.replace("$PWD", str(initramfs.directory / "log")), NOBODY)
+    away = initramfs.shell(report.replace("$PWD", str(initramfs.directory / "log")))
     assert (away.returncode, initramfs.events()) == (0, ())
     initramfs.age_reports(90, 60)
     before = datetime.now().astimezone()
-    # Nobody is told twice.
-    for _ in range(2):
-        assert initramfs.shell('. "$LUNA_LIB"; luna_send_reports').returncode == 0
+    initramfs.tell()
     started, failed = initramfs.events()
     assert (started.status, failed.status, failed.exit_status, failed.log) == (
         *("started", "failed", 7),
         "no route to host\n",
     )
     assert datetime.fromisoformat(started.time) < datetime.fromisoformat(failed.time) < before
-    assert not list((initramfs.run / "reports").iterdir())
 
 
 def test_reports_that_are_refused_are_not_kept_for_ever(initramfs: Initramfs) -> None:
-    (initramfs.run / "curl").write_text('silent\nheader = "Authorization: Bearer wrong"\n')
+    (initramfs.run / "session").write_text("wrong")
     initramfs.shell('. "$LUNA_LIB"; luna_report partscript started')
-    assert not list((initramfs.run / "reports").iterdir())
+    initramfs.tell()
     assert initramfs.events() == ()
 
 
 def test_a_node_that_says_only_that_it_lives_keeps_its_session_and_its_figures(initramfs: Initramfs) -> None:
-    say = '. "$LUNA_LIB"; luna_request --fail --data "$body" "$LUNA_URL/boot/progress"'
-    assert initramfs.shell(f'body=\'{{"phase": "download", "percent": 5}}\'; {say}').returncode == 0
-    (first,) = initramfs.server.luna.read(lambda work: boots(work, work.get(Node, "node001"), limit=1))
-    assert initramfs.shell(f"body='{{}}'; {say}").returncode == 0
-    (second,) = initramfs.server.luna.read(lambda work: boots(work, work.get(Node, "node001"), limit=1))
-    assert (second.progress, second.touched > first.touched) == (first.progress, True)
+    def session() -> BootSession:
+        found: tuple[BootSession, ...] = initramfs.server.luna.read(lambda work: boots(work, work.get(Node, "node001")))
+        return found[0]
+
+    headers = {"Authorization": f"Bearer {initramfs.token}"}
+    Connection(f"{initramfs.server.url}/boot/").post("progress", {"phase": "download", "percent": 5}, headers)
+    first = session()
+    with initramfs.messenger("messenger._ALIVE_S = 0.1"):
+        wait_until(lambda: session().touched > first.touched, "the node to say that it lives")
+    assert session().progress == first.progress

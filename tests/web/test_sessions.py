@@ -1,7 +1,7 @@
 """How long a boot session is good, whatever happens to the controller's clock."""
 
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
@@ -93,8 +93,10 @@ def test_a_new_boot_ends_each_that_was_not_over_even_one_of_a_clock_that_was_ahe
     before = luna.note(open_another)
     set_clock(monkeypatch, timedelta(days=2))
     last = luna.note(open_another)
-    outcomes = luna.read(lambda work: [one.outcome for one in sessions.boots(work, work.get(Node, "node001"))])
-    assert outcomes == ["abandoned", "booting", "abandoned", "installed"]
+    found = luna.read(lambda work: sessions.boots(work, work.get(Node, "node001")))
+    # The newest first, whatever the clock said.
+    assert [one.outcome for one in found] == ["booting", "abandoned", "abandoned", "installed"]
+    assert found[0].opened < found[2].opened
     assert is_good(luna, last.token)
     assert not is_good(luna, before.token)
 
@@ -116,3 +118,24 @@ def test_of_two_boots_that_are_written_together_one_is_good(luna: Luna) -> None:
         return [sessions.open_session(work, work.get(Node, "node001"), ADDRESS, {}).token for _ in range(2)]
 
     assert [is_good(luna, one) for one in luna.note(open_both)] == [False, True]
+
+
+def test_of_boots_that_begin_in_one_moment_the_last_is_good_until_the_next(
+    luna: Luna, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        moment = datetime.now(UTC)
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return cls.fromtimestamp(cls.moment.timestamp(), tz)
+
+    def open_some(work: Work, count: int) -> list[str]:
+        node = work.get(Node, "node001")
+        return [sessions.open_session(work, node, ADDRESS, {}).token for _ in range(count)]
+
+    monkeypatch.setattr(sessions, "datetime", Clock)
+    tokens = luna.note(lambda work: open_some(work, 3))
+    assert [is_good(luna, one) for one in tokens] == [False, False, True]
+    tokens += luna.note(lambda work: open_some(work, 1))
+    assert [is_good(luna, one) for one in tokens] == [False, False, False, True]

@@ -1,11 +1,14 @@
-"""Sessions by HTTPS, as curl in the initramfs and luna's client on the node see it."""
+"""Sessions by HTTPS, as curl and luna's own programs on the node see it."""
 
+import os
 import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,16 +16,19 @@ from typing import Any
 import pytest
 from cheroot import wsgi
 
+from luna_core import tls
 from luna_core.boot.runtime import build_runtime
+from luna_core.boot.why import why
 from luna_core.errors import LunaError
 from luna_core.model import Node
-from luna_core.node import http
+from luna_core.node import clock, http, request
 from luna_core.node.http import AUTHORITY, Connection, HttpError
+from luna_core.operations.checkup import checkup
 from luna_core.operations.configure import set_setting
 from luna_core.operations.objects import change
 from luna_core.run import run
 from luna_core.settings import CORE_SETTINGS
-from luna_core.tls import Certificates, certificates, certify, described
+from luna_core.tls import Certificates, certificates, certify, described, doubt
 from luna_core.web.app import make_app
 from luna_core.web.server import listener, with_tls, without_sessions
 
@@ -117,6 +123,30 @@ def test_the_client_on_the_node_believes_the_authority_alone(
         Connection(f"https://127.0.0.1:{ports['https']}/boot/").get("ipxe")
 
 
+def test_a_request_believes_the_authority_alone_and_the_clock_anybody(
+    token: str,
+    ports: dict[str, int],
+    authority: Certificates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    url = f"https://127.0.0.1:{ports['https']}"
+    (tmp_path / "session").write_text(token)
+    install = [url, str(tmp_path / "session"), "/boot/install?node=node001"]
+    monkeypatch.setattr(http, "AUTHORITY", str(authority.authority))
+    assert request.main(install) == 0
+    assert capfd.readouterr().out.startswith("#!/bin/sh")
+    certify(replace(authority, authority=tmp_path / "o.pem", authority_key=tmp_path / "o.key"), [], ["x"], days=1)
+    monkeypatch.setattr(http, "AUTHORITY", str(tmp_path / "o.pem"))
+    assert request.main(install) == 1
+    refused = capfd.readouterr()
+    assert (refused.out, "CERTIFICATE_VERIFY_FAILED" in refused.err) == ("", True)
+    # Most of all where the clock is wrong no certificate is good.
+    assert clock.main([url]) == 0
+    assert abs(time.time() - int(capfd.readouterr().out)) < 86400
+
+
 def test_the_runtime_in_the_initramfs_has_what_https_needs(
     ports: dict[str, int], authority: Certificates, tmp_path: Path
 ) -> None:
@@ -143,6 +173,51 @@ def test_a_new_certificate_is_of_the_same_authority(authority: Certificates) -> 
     assert described(authority)["names"] == ["fd00::1", "other.cluster"]
 
 
+def test_a_certificate_that_cannot_be_read_is_not_taken_for_none(authority: Certificates) -> None:
+    authority.server.parent.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        told, reader = doubt(authority), os.geteuid()
+    finally:
+        if root:
+            os.seteuid(0)
+        authority.server.parent.chmod(0o700)
+    unreadable = f"{authority.server} can't be read by the user with ID {reader}: Permission denied."
+    assert told == f"The boot server's certificate {unreadable}"
+    authority.server.unlink()
+    assert "'luna tls init' makes one." in doubt(authority)
+
+
 def test_https_without_a_certificate(luna: Any) -> None:
     with pytest.raises(LunaError, match=r"setting https.port: .*lweb.pem can't be used: .*'luna tls init' makes it"):
         with_tls(listener("127.0.0.1", 0, lambda environ, start: []), luna.settings)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "found"),
+    [
+        (timedelta(0), "warning"),
+        (timedelta(days=-365), "failed"),
+        (timedelta(days=11), "failed"),
+    ],
+)
+def test_a_certificate_that_no_node_takes_is_told(
+    luna: Any, authority: Certificates, monkeypatch: pytest.MonkeyPatch, ahead: timedelta, found: str
+) -> None:
+    """It is good for ten days, which is soon over, or for none: by the clock of the controller, as nodes are."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return super().now(tz) + ahead
+
+    monkeypatch.setattr(tls, "datetime", Clock)
+    assert "HTTPS" not in [one.check for one in checkup(luna)]
+    luna.change(lambda work: set_setting(work, CORE_SETTINGS, "https.port", 7443), "")
+    (said,) = [one for one in checkup(luna) if one.check == "HTTPS"]
+    assert said.status == found
+    assert ("'luna tls init' makes another one" in why(luna, "node001")) == (found == "failed")
+    certify(authority, [ip_address("127.0.0.1")], [], days=100)
+    assert "HTTPS" not in [one.check for one in checkup(luna)]

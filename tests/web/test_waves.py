@@ -167,7 +167,9 @@ def test_without_waves_nobody_waits(cluster: Any) -> None:
         assert "/boot/loaded/" not in script
 
 
-def test_a_node_in_the_installer_relays_to_one_that_waits_until_it_is_installed(cluster: Any) -> None:
+def test_a_node_in_the_installer_relays_to_one_that_waits_until_it_is_installed(
+    cluster: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     configure(cluster, "boot.relays", value=True)
     first = discover(cluster, "node001")
     assert " luna.relay=1 " in first
@@ -189,6 +191,7 @@ def test_a_node_in_the_installer_relays_to_one_that_waits_until_it_is_installed(
     (failed,) = re.findall(r"imgfetch --name told http://[^/]+(/boot/relay-failed/\S+) ", script)
     assert cluster.get("/boot/relay-failed/another-ticket")[0] == cluster.get(failed)[0] == 200
     assert "got kernel and initramfs; nothing was heard" in why(cluster.luna, "node002"), "node001 gave it nothing"
+    assert caplog.messages == ["node002 got no whole kernel and initramfs from node001, which relays them"]
     assert trace.progress_row(boot(cluster, "node002"))["detail"] == ""
     assert f":{PORT}/" in discover(cluster, "node003"), "it still serves others"
 

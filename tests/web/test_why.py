@@ -2,10 +2,15 @@
 
 import socket
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from luna_core.boot import why as explained
 from luna_core.boot.why import why
 from luna_core.operations.configure import set_setting
+from luna_core.operations.inherit import the_cluster
 from luna_core.settings import CORE_SETTINGS
 
 
@@ -24,6 +29,17 @@ def test_a_controller_that_listens_is_not_accused(server: Any) -> None:
     assert "never asked" in said
     assert "does not answer" not in said
     assert "DHCP server runs" not in said
+
+
+def test_a_controller_without_ipv4_is_to_have_dhcpv6_alone(
+    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = tmp_path / "udp6"
+    table.write_text("sl local_address\n 1: 00000000000000000000000000000000:0223 0000:0000 07\n")
+    monkeypatch.setattr(explained, "UDP_TABLES", (table,))
+    assert "No DHCP server runs on this machine" in why(server.luna, "node001")
+    server.luna.change(lambda work: work.put(the_cluster(work).changed(frontend_addresses=["::1"])), "IPv6 alone")
+    assert "DHCP server runs" not in why(server.luna, "node001")
 
 
 def test_a_node_without_a_mac_could_not_boot(server: Any) -> None:
