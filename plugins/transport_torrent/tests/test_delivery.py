@@ -100,7 +100,8 @@ def test_a_node_that_is_done_seeds_until_it_is_told_to_stop(deliver: Deliver, tr
 
 
 def test_the_file_server_takes_the_place_of_a_seeder_that_is_not_there(deliver: Deliver, tree: Path) -> None:
-    delivery = deliver(2)
+    # So slow that a node which starts some seconds after the other still finds pieces that are its own to load.
+    delivery = deliver(2, controller_mbit=8)
     version = delivery.pack(tree)
     delivery.kill("seeder")
     clients = [delivery.fetch(machine, version) for machine in (1, 2)]

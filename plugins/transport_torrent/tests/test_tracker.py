@@ -207,6 +207,7 @@ def test_only_an_eighth_of_a_rack_fetches_from_elsewhere_and_a_few_have_one_far_
     assert [len(far[number]) for number in (27, 37, 47)] == [1, 1, 1], "the first may be slow"
     assert not any(far[number] for number in range(57, 201, 10)), "nobody far away"
     assert all(in_rack(one, 7) == 19 for one in told.values())
+    assert not any(racks[number].announce("&numwant=0")[b"peers"] for number in told)
 
 
 def test_another_takes_the_place_of_a_rack_s_first_that_left(tracker: Tracker) -> None:

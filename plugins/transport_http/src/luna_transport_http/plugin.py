@@ -10,7 +10,13 @@ from luna_core.hookspecs import hookimpl
 from luna_core.settings import machine_settings
 from luna_core.types import Cluster, Endpoint, ImageVersion, Node, Service, Setting
 
-PORT = Setting(name="http.files_port", default=7051, help="TCP port of the file server on the controller, above 1023.")
+PORT = Setting(
+    name="http.files_port",
+    default=7051,
+    least=1024,
+    most=65535,
+    help="TCP port of the file server on the controller, above 1023.",
+)
 SERVER = Setting(
     name="http.file_server",
     default="auto",

@@ -2,9 +2,10 @@
 
 import os
 import pwd
-import resource
 from contextlib import suppress
 from pathlib import Path
+
+from luna_core.run import allow_most_files
 
 NOBODY = "nobody"
 _MTU_PROBING = Path("/proc/sys/net/ipv4/tcp_mtu_probing")
@@ -23,8 +24,7 @@ def survive_small_frames() -> None:
 
 def drop_root() -> None:
     """Become nobody if this is root, for public files can be read without rights; open as many files as may be."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_most_files()
     if os.geteuid() == 0:
         nobody = pwd.getpwnam(NOBODY)
         os.setgroups([])

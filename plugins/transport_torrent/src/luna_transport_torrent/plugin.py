@@ -11,15 +11,24 @@ from luna_core.hookspecs import hookimpl
 from luna_core.settings import machine_settings
 from luna_core.types import Cluster, Endpoint, Image, ImageVersion, InitrdFile, Node, Service, Setting, WebApp
 
-PORT = Setting(name="torrent.port", default=6881, help="TCP port of the seeder on the controller, and of the nodes.")
+PORT = Setting(
+    name="torrent.port",
+    default=6881,
+    least=1,
+    most=65535,
+    help="TCP port of the seeder on the controller, and of the nodes.",
+)
 REQUEST_QUEUE = Setting(
     name="torrent.request_queue",
     default=8,
+    least=1,
     help="Blocks that a peer may ask for ahead: 8 to 16 for 1 GbE, 32 to 64 for 10 GbE.",
 )
 NEAR_SHARE = Setting(
     name="torrent.near_share",
     default=0.75,
+    least=0,
+    most=1,
     help="Share of a switch's (else rack's) nodes that fetch from each other only; 0: places don't matter.",
 )
 RANK = 10

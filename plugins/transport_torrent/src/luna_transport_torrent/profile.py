@@ -77,8 +77,15 @@ def lan_settings(port: int, request_queue: int = REQUEST_QUEUE) -> "settings_pac
     }
 
 
-def open_session(port: int, request_queue: int = REQUEST_QUEUE) -> libtorrent.session:
+# Of who is known by its port. Else the next one that is free is taken, and nobody is told.
+_THAT_PORT: "settings_pack" = {"max_retry_port_bind": 0, "listen_system_port_fallback": False}
+
+
+def open_session(port: int, request_queue: int = REQUEST_QUEUE, *, no_other_port: bool = False) -> libtorrent.session:
     """A session with the LAN profile, writing with pwrite(2) rather than through memory maps."""
-    parameters = libtorrent.session_params(lan_settings(port, request_queue))
+    settings = lan_settings(port, request_queue)
+    if no_other_port:
+        settings.update(_THAT_PORT)
+    parameters = libtorrent.session_params(settings)
     parameters.disk_io_constructor = "pread_disk_io_constructor"
     return libtorrent.session(parameters)

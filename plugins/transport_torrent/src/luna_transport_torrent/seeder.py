@@ -1,17 +1,21 @@
 """`ltorrent`: offers every published version to the nodes, for as long as it is published."""
 
 import argparse
-import resource
+import errno
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 import libtorrent
 
+from luna_core.errors import LunaError
+from luna_core.run import allow_most_files
 from luna_core.settings import machine_settings
+from luna_transport_torrent.link import Link
 from luna_transport_torrent.profile import REQUEST_QUEUE, open_session
 from luna_transport_torrent.publishing import Places, places
 
@@ -25,9 +29,10 @@ _WAITED_S = 5.0
 class Seeder:
     """A session with one torrent for each version. Nodes learn its address from the tracker, so it never announces."""
 
-    def __init__(self, session: libtorrent.session, where: Places) -> None:
+    def __init__(self, session: libtorrent.session, where: Places, link: Link) -> None:
         self._session = session
         self._places = where
+        self._link = link
         self._handles: dict[str, libtorrent.torrent_handle] = {}
         self._slots = _UNLIMITED
         # Those of a private network are exempt otherwise.
@@ -44,21 +49,31 @@ class Seeder:
             print(f"seeder: {identity} was withdrawn", flush=True)
 
     def make_way(self, boots_wait_file: Path) -> None:
-        """Serve a few nodes at a time while others wait for kernel and initramfs, which come by the same link."""
+        """Serve a few nodes at a time while others wait for kernel and initramfs by the same link, and it is full."""
         try:
             waiting = abs(time.time() - boots_wait_file.stat().st_mtime) < _WAITED_S
         except OSError:
             waiting = False
-        slots = SLOTS_WHILE_BOOTS_WAIT if waiting else _UNLIMITED
+        if not waiting:
+            self._link.forget()
+        slots = SLOTS_WHILE_BOOTS_WAIT if waiting and self._link.is_full() else _UNLIMITED
         if slots != self._slots:
             self._slots = slots
             self._session.apply_settings({"unchoke_slots_limit": slots})
 
     def report_errors(self) -> None:
-        """Print what libtorrent complains of."""
+        """Print what libtorrent complains of; raises LunaError if the port, which the tracker tells, is taken."""
         for alert in self._session.pop_alerts():
+            if isinstance(alert, libtorrent.listen_failed_alert) and _is_taken(alert):
+                raise LunaError(
+                    f"port {alert.port} is another program's; setting torrent.port says which is to be used."
+                )
             if isinstance(alert, libtorrent.listen_failed_alert | libtorrent.torrent_error_alert):
                 print(f"seeder: {alert.message()}", flush=True)
+            elif isinstance(alert, libtorrent.hash_failed_alert) and (torrent := alert.handle.torrent_file()):
+                layout = torrent.layout()
+                shard = layout.file_path(layout.file_index_at_piece(alert.piece_index))
+                print(f"seeder: {shard} is damaged on disk; 'luna osimage pack' repairs it", flush=True)
 
     def _add(self, identity: str) -> None:
         try:
@@ -75,6 +90,15 @@ class Seeder:
         print(f"seeder: offering {identity}", flush=True)
 
 
+def _is_taken(alert: libtorrent.listen_failed_alert) -> bool:
+    """Whether nodes may reach another program. What uses the loopback by UDP is in nobody's way.
+
+    On any other address libtorrent leaves out TCP too where it has no UDP.
+    """
+    loopback_udp = alert.socket_type == libtorrent.socket_type_t.udp and ip_address(alert.address).is_loopback
+    return alert.error.value() == errno.EADDRINUSE and not loopback_udp
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Seed until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="ltorrent", description="Offer image versions to nodes over BitTorrent.")
@@ -86,14 +110,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_most_files()
     waiting = machine_settings().boots_wait_file
-    seeder = Seeder(open_session(given.port, given.request_queue), places())
+    seeder = Seeder(open_session(given.port, given.request_queue, no_other_port=True), places(), Link())
     while not stopped.is_set():
         seeder.update()
         seeder.make_way(waiting)
-        seeder.report_errors()
+        try:
+            seeder.report_errors()
+        except LunaError as error:
+            print(f"seeder: {error}", flush=True)
+            return 1
         stopped.wait(_POLL_S)
     return 0
 

@@ -112,7 +112,7 @@ class Swarm:
             far = [min(leaders, key=lambda one: zlib.crc32(f"{asker.node} {one.node}".encode()))] if leaders else []
         else:
             far = []
-        return far + near[: count - len(far)]
+        return (far + near)[:count]
 
     def may_have_seeder(self, asker: Peer) -> bool:
         """Whether the asker is one of the few that the controller serves itself, so that each of them gets much."""

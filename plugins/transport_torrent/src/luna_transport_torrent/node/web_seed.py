@@ -7,6 +7,7 @@ its to bring into the swarm: all nodes together take one copy from the controlle
 
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,8 @@ class WebSeed:
         self._homes = [piece for piece in self._wanted if priorities[piece] == HOME]
         self._grown_s = time.monotonic()
         self._total = 0
+        self._loads: Counter[int] = Counter()
+        self._due_s: dict[int, float] = {}
         self._thread: Thread | None = None
 
     def help_if_needed(self, total_bytes: int, *, wanted: bool) -> None:
@@ -59,13 +62,15 @@ class WebSeed:
 
         connection = Connection(self._base_url)
         while missing := self._missing():
-            homes = [piece for piece in self._homes if piece in missing]
+            now_s = time.monotonic()
+            due = [piece for piece in sorted(missing) if self._due_s.get(piece, now_s) <= now_s]
+            homes = [piece for piece in self._homes if piece in due]
             # Others load theirs meanwhile; what still doesn't come belongs to a node that isn't there.
-            if not homes and time.monotonic() - self._grown_s < _PAUSE_S:
+            if not due or (not homes and now_s - self._grown_s < _PAUSE_S):
                 time.sleep(_PAUSE_S / 10)
                 continue
             try:
-                self._load(connection, random.choice(homes or sorted(missing)))  # noqa: S311 - it hides nothing
+                self._load(connection, random.choice(homes or due))  # noqa: S311 - it hides nothing
             except HttpError:
                 time.sleep(_RETRY_S)
 
@@ -81,4 +86,7 @@ class WebSeed:
         size = min(length, self._layout.file_size(file) - offset)
         body = connection.get(self._layout.file_path(file), size_bytes=size, offset=offset)
         self.received_bytes += size
+        # What is damaged there is asked for so seldom that the fetcher is seen to bring no more.
+        self._loads[piece] += 1
+        self._due_s[piece] = time.monotonic() + _RETRY_S * 4 ** self._loads[piece]
         self._handle.add_piece(piece, body, 0)
