@@ -55,12 +55,17 @@ demo: install ## Boot four virtual machines from the network on this machine (ne
 
 # The most telling first, for the whole takes long.
 bench: install ## Measure luna beside its peers on this machine, in 45 minutes (needs root; docs/how-to/benchmarks.md)
-	@for benchmark in "delivery.py --nodes $(BENCH_NODES)" control_plane.py racks.py "racks.py --shares 0.75 --slow 2" \
+	@[ "$$(id -u)" = 0 ] || { echo "Benchmarks make network namespaces: run 'make bench' as root." >&2; exit 1; }
+	@failed=; \
+	for benchmark in "delivery.py --nodes $(BENCH_NODES)" control_plane.py racks.py "racks.py --shares 0.75 --slow 2" \
 		relays.py delta.py pack.py storm_model.py; do \
 		echo "== benchmarks/$$benchmark"; \
-		$(VENV)/bin/python benchmarks/$$benchmark; \
+		status=0; $(VENV)/bin/python benchmarks/$$benchmark || status=$$?; \
+		[ $$status -lt 128 ] || exit $$status; \
+		[ $$status = 0 ] || failed+=" $${benchmark%% *}"; \
 		echo "== $$((SECONDS / 60)) minutes so far"; \
-	done
+	done; \
+	[ -z "$$failed" ] || { echo "These failed, or what they say must hold doesn't:$$failed" >&2; exit 1; }
 
 clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) $(APT_DONE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

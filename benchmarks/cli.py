@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import ground
+
 from luna_core.model import Cluster, Group, Network
 from luna_core.operations import connect
 from luna_core.operations.interfaces import set_interface
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sizes", default="100,1000,10000")
     arguments = parser.parse_args()
+    ground.end_cleanly()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         jobs = {what: (command, root) for what, command in FLOOR.items()}

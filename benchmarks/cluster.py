@@ -1,18 +1,16 @@
 """A controller and its nodes for benchmarks of delivery: namespaces, real services, and what a delivery costs."""
 
 import os
-import platform
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ground import CORES, memory_directory
 
 from luna_core.hooks import Hooks
 from luna_core.plugins import PluginRecord, Plugins
@@ -23,10 +21,10 @@ from luna_core.testing.switch import CONTROLLER, Switch
 from luna_core.types import ImageVersion, SettingValue
 
 PLUGINS = ("luna_transport_torrent.plugin", "luna_transport_http.plugin")
-CORES = len(os.sched_getaffinity(0))
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _POLL_S = 0.05
+_LAST_CHARACTERS = 2000
 _SAMPLE_S = 0.5
 # A twentieth is what the kernel's clock ticks can't tell from all.
 _FULL_SHARE = 0.95
@@ -61,34 +59,13 @@ class Result:
         return min(1.0, self.full_s / max(self.unpacked_s, 0.001))
 
 
-def machine() -> str:
-    """What the figures depend on, in one line."""
-    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
-    memory_bytes = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
-    return (
-        f"{CORES} cores, {memory_bytes / (1 << 30):.0f} GiB, load {load} at the start; "
-        f"Linux {platform.release()}, Python {platform.python_version()}"
-    )
-
-
-def need(*programs: str) -> None:
-    """Raise SystemExit unless this is root and the programs are there; SIGTERM then leaves nothing behind either."""
-    if os.geteuid():
-        raise SystemExit("This benchmark makes network namespaces: run it as root.")
-    if missing := [program for program in programs if shutil.which(program) is None]:
-        raise SystemExit(f"Not found: {', '.join(missing)}; packaging/apt-packages.txt says what they belong to.")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
 @contextmanager
 def cluster(switch: Switch, settings: Mapping[str, SettingValue] | None = None) -> Iterator[Delivery]:
     """A controller with both transports, and its nodes, on a tmpfs."""
-    directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir="/dev/shm"))
-    directory.chmod(0o755)
-    os.environ["LUNA_STATE_DIRECTORY"] = str(directory)
     records = [PluginRecord(name=name, kind="plugin", origin=name) for name in PLUGINS]
     hooks = Hooks(Plugins(MachineSettings(), records))
-    try:
+    with memory_directory() as directory:
+        os.environ["LUNA_STATE_DIRECTORY"] = str(directory)
         with switch, Delivery(directory, hooks, switch, settings) as one:
             try:
                 for port in (6881, 7051):
@@ -96,8 +73,6 @@ def cluster(switch: Switch, settings: Mapping[str, SettingValue] | None = None) 
                 yield one
             finally:
                 end_nodes(one)
-    finally:
-        shutil.rmtree(directory)
 
 
 def random_tree(delivery: Delivery, size_bytes: int) -> Path:
@@ -128,7 +103,7 @@ def measured(
     Raises SystemExit if a process fails.
     """
     switch, result = delivery.switch, Result()
-    sent_bytes, controller_cpu_s, busy = switch.sent_bytes(CONTROLLER), _cpu_s(_pids(switch, CONTROLLER)), _busy()
+    sent_bytes, controller_cpu_s, busy = switch.sent_bytes(CONTROLLER), _controller_cpu_s(delivery), processor_s()
     begin_s, clock_s = time.monotonic(), time.time()
     clients = {machine: start(machine) for machine in switch.machines if machine != CONTROLLER}
     begin()
@@ -136,21 +111,21 @@ def measured(
     while clients:
         time.sleep(_POLL_S)
         for machine, client in list(clients.items()):
-            _look_at(machine, client, result, begin_s)
+            _look_at(delivery, machine, client, result, begin_s)
             if machine in result.ended:
                 del clients[machine]
         if time.monotonic() - sample_s > _SAMPLE_S:
-            if _share(sampled, now := _busy()) > _FULL_SHARE:
+            if busy_share(sampled, now := processor_s()) > _FULL_SHARE:
                 result.full_s += time.monotonic() - sample_s
             sample_s, sampled = time.monotonic(), now
             result.memory_bytes = max(result.memory_bytes, *_memory_bytes(switch))
         if sample_s - begin_s > _TOO_LONG_S:
             raise SystemExit(f"nodes {', '.join(map(str, clients))} did not end within {_TOO_LONG_S:g} s")
     result.unpacked_s = max(result.ended.values())
-    result.busy_share = _share(busy, _busy())
+    result.busy_share = busy_share(busy, processor_s())
     result.received_s = max(map(received_s, result.ended)) - clock_s
     result.sent_bytes = switch.sent_bytes(CONTROLLER) - sent_bytes
-    result.controller_cpu_s = _cpu_s(_pids(switch, CONTROLLER)) - controller_cpu_s
+    result.controller_cpu_s = _controller_cpu_s(delivery) - controller_cpu_s
     # What goes on seeding was not counted with the client that started it.
     result.node_cpu_s += sum(_cpu_s(_pids(switch, machine)) for machine in result.ended)
     return result
@@ -163,21 +138,31 @@ def end_nodes(delivery: Delivery) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _look_at(machine: int, client: "subprocess.Popen[bytes]", result: Result, begin_s: float) -> None:
+def _look_at(
+    delivery: Delivery, machine: int, client: "subprocess.Popen[bytes]", result: Result, begin_s: float
+) -> None:
     pid, status, usage = os.wait4(client.pid, os.WNOHANG)
     if pid:
         result.ended[machine] = time.monotonic() - begin_s
         result.node_cpu_s += usage.ru_utime + usage.ru_stime
         client.returncode = os.waitstatus_to_exitcode(status)
         if client.returncode:
-            raise SystemExit(f"the client on node {machine} ended with status {client.returncode}")
+            logs = [delivery.home(machine) / "console", delivery.directory / f"client{machine}.log"]
+            said = "".join(path.read_text(errors="replace")[-_LAST_CHARACTERS:] for path in logs if path.exists())
+            raise SystemExit(f"The client on node {machine} ended with status {client.returncode}. It said:\n{said}")
 
 
 def _pids(switch: Switch, machine: int) -> list[int]:
     return [int(word) for word in run(["ip", "netns", "pids", switch.namespace(machine)]).split()]
 
 
-def _cpu_s(pids: list[int]) -> float:
+def _controller_cpu_s(delivery: Delivery) -> float:
+    """Processor time of what runs on the controller, and of what was started there and has ended, as udp-sender."""
+    started = {process.pid for process in delivery.processes.values()}
+    return _cpu_s(started.union(_pids(delivery.switch, CONTROLLER)))
+
+
+def _cpu_s(pids: Iterable[int]) -> float:
     """User and system time of processes and of their children that they waited for (proc_pid_stat(5))."""
     ticks = 0
     for pid in pids:
@@ -198,12 +183,12 @@ def _memory_bytes(switch: Switch) -> list[int]:
     return list(sums.values())
 
 
-def _share(before: tuple[float, float], after: tuple[float, float]) -> float:
-    """The busy share of the time between two answers of `_busy`."""
+def busy_share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """The busy share of the time between two answers of `processor_s`."""
     return 1 - (after[0] - before[0]) / max(after[1] - before[1], 0.001)
 
 
-def _busy() -> tuple[float, float]:
+def processor_s() -> tuple[float, float]:
     """Idle and all seconds of this machine's processors since it started (proc_stat(5))."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return (ticks[3] + ticks[4]) / _TICKS_PER_S, sum(ticks) / _TICKS_PER_S

@@ -27,6 +27,8 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
+import ground
+
 from luna_core.node.job import derived_key
 from luna_core.operations import connect
 from luna_core.settings import MachineSettings
@@ -88,6 +90,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often all nodes boot (3)")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()), help="where the store is")
     given = parser.parse_args()
+    ground.end_cleanly()
     load = os.getloadavg()[0]
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
     print("must hold: 512 boot scripts (entry and discovery): p99 under 1 s, no error; 4096 announces: no error")
@@ -120,7 +123,7 @@ def show(nodes: int, burst: Burst) -> bool:
 
 def percentile(seconds: Sequence[float], share: float) -> float:
     """The time within which this share of the requests was answered."""
-    if not seconds or share == 1.0:
+    if len(seconds) < 2 or share == 1.0:
         return max(seconds, default=0.0)
     return statistics.quantiles(seconds, n=100, method="inclusive")[round(share * 100) - 1]
 

@@ -1,7 +1,7 @@
 """How long an image takes to reach N nodes and what that costs, by luna and by what else there is.
 
     python benchmarks/delivery.py [--nodes 1,2,4,8,16,32] [--ways torrent,http,curl,aria2,udpcast]
-                                  [--seconds S] [--mbit M] [--request-queue Q]
+                                  [--seconds S] [--mbit M] [--request-queue Q] [--into FILE]
 
 Run it as root on a machine that does nothing else; all of it takes twenty minutes. Nodes are network namespaces on a
 switch, every link of the same rate. Clocks run from the start of the clients' processes.
@@ -12,10 +12,10 @@ link, ten seconds at least, that the start of all clients here takes a sixteenth
 shorter the seeder's queue (torrent.request_queue), lest it holds seconds of a slow link. Shards are two pieces, as of
 an image of a gigabyte. Where each node fetches its own copy the image is smaller: it takes forty seconds at most.
 
-"limit" is the image's bytes / rate; framing alone costs 1.045 of it. "full" is the share of the time in which no
-processor was idle; from a tenth on the processors and not the links were the bound, and the last column says so.
-"behind" is how much longer the last unpacking took than the last byte. torrent and http are luna's client. curl, aria2
-and udpcast bring one .tar.zst of the same files, unpacked by tar.
+"limit" is the image's bytes / rate, and times are told in limits; framing alone costs 1.045 of it. "full" is the share
+of the time in which no processor was idle; from a tenth on the processors and not the links were the bound, and the
+last column says so. "behind" is how much longer the last unpacking took than the last byte. torrent and http are luna's
+client. curl, aria2 and udpcast bring one .tar.zst of the same files, unpacked by tar. --into keeps all figures.
 """
 
 import argparse
@@ -23,8 +23,11 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 
 import cluster
+import ground
 from peers import Peers
 
 from luna_core.image.cut import SHARD_BYTES
@@ -43,9 +46,11 @@ LEAST_S = 10.0
 CPU_S_PER_GB = 22.0
 START_CPU_S = 0.22
 FULL_SHARE = 0.1
+# Files in memory: those of the controller, in each of their forms, and what each node receives and unpacks.
+CONTROLLER_FORMS, NODE_FORMS = 3, 2
 HEADER = (
-    "nodes  Mbit/s  queue    MB  way      received/limit  unpacked/limit  behind  copies sent  "
-    "CPU s/GB: node  controller  client MB  own CPU  busy  full  bound"
+    "                             limit  in limits:                copies  CPU s for a GB:  client   own\n"
+    "nodes  Mbit/s  queue   MB  way      s  received unpacked behind  sent   node controller  MB  CPU busy full  bound"
 )
 
 
@@ -63,31 +68,39 @@ class Case:
         seconds = min(self.seconds, 4 * LEAST_S / self.nodes) if way in UNICAST else self.seconds
         return int(self.mbit * 1e6 / 8 * seconds)
 
+    def memory_bytes(self, way: str) -> int:
+        """How much of this machine's memory the files take that it is delivered from and to."""
+        return self.image_bytes(way) * (CONTROLLER_FORMS + NODE_FORMS * self.nodes)
+
 
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nodes", default="1,2,4,8,16,32", help="numbers of nodes (1,2,4,8,16,32)")
-    parser.add_argument("--ways", default=",".join(WAYS), help=f"what to measure ({','.join(WAYS)})")
-    parser.add_argument("--seconds", type=float, help="how long a link carries the image; by default as above")
-    parser.add_argument("--mbit", type=float, help="rate of every link; by default as above")
-    parser.add_argument("--request-queue", type=int, help="blocks that a peer may ask for ahead; by default as above")
+    parser.add_argument("--nodes", type=ground.counts, default="1,2,4,8,16,32", help="numbers of nodes (1,2,4,8,16,32)")
+    default = ",".join(WAYS)
+    parser.add_argument("--ways", type=ground.some_of(WAYS), default=default, help=f"what to measure ({default})")
+    parser.add_argument("--seconds", type=ground.positive, help="how long a link carries the image; default as above")
+    parser.add_argument("--mbit", type=ground.positive, help="rate of every link; default as above")
+    parser.add_argument("--request-queue", type=ground.count, help="blocks that a peer may ask for ahead; as above")
+    parser.add_argument("--into", type=Path, help="file to append the figures to, as lines of JSON")
     given = parser.parse_args()
-    ways = given.ways.split(",")
-    if unknown := sorted(set(ways) - set(WAYS)):
-        parser.error(f"--ways: {unknown[0]!r} was given; accepted are {', '.join(WAYS)}.")
-    cluster.need("ip", "tc", "tar", "zstd", *(program for way in ways for program in PROGRAMS.get(way, ())))
-    print(cluster.machine())
-    print(HEADER, flush=True)
-    for nodes in (int(word) for word in given.nodes.split(",")):
-        case = Case(
+    ground.need("ip", "tc", "tar", "zstd", *(program for way in given.ways for program in PROGRAMS.get(way, ())))
+    cases = [
+        Case(
             nodes=nodes,
-            mbit=given.mbit or min(MOST_MBIT, round(cluster.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000)),
-            seconds=given.seconds or max(LEAST_S, 16 * nodes * START_CPU_S / cluster.CORES),
+            mbit=given.mbit or min(MOST_MBIT, max(1, round(ground.CORES / 2 / (nodes * CPU_S_PER_GB) * 8000))),
+            seconds=given.seconds or max(LEAST_S, 16 * nodes * START_CPU_S / ground.CORES),
             queue=given.request_queue or max(2, min(REQUEST_QUEUE, round(12 / nodes**0.5))),
         )
-        for way in ways:
-            print(line(case, way, *measure(case, way)), flush=True)
+        for nodes in given.nodes
+    ]
+    ground.need_memory(max(one.memory_bytes(way) for one in cases for way in given.ways))
+    print(ground.machine())
+    print(HEADER, flush=True)
+    for case, way in product(cases, given.ways):
+        result, size_bytes = measure(case, way)
+        print(line(case, way, result, size_bytes), flush=True)
+        ground.keep(given.into, {**vars(case), "way": way, "image_bytes": size_bytes, **vars(result)})
 
 
 def measure(case: Case, way: str) -> tuple[cluster.Result, int]:
@@ -124,12 +137,12 @@ def line(case: Case, way: str, result: cluster.Result, size_bytes: int) -> str:
     """A line of the table."""
     limit_s, gigabytes = size_bytes * 8 / (case.mbit * 1e6), size_bytes / 1e9
     columns: Sequence[str] = (
-        f"{case.nodes:5}  {case.mbit:6.0f}  {case.queue:5}  {size_bytes / 1e6:4.0f}  {way:7}",
-        f"{result.received_s / limit_s:14.2f}  {result.unpacked_s / limit_s:14.2f}",
-        f"{result.unpacked_s / max(result.received_s, 0.001) - 1:6.1%}  {result.sent_bytes / size_bytes:11.2f}",
-        f"{result.node_cpu_s / case.nodes / gigabytes:14.1f}  {result.controller_cpu_s / gigabytes:10.1f}",
-        f"{result.memory_bytes / 1e6:9.0f}  {result.own_share:7.0%}  {result.busy_share:4.0%}",
-        f"{result.full_share:4.0%}  {'processors' if result.full_share > FULL_SHARE else 'links'}",
+        f"{case.nodes:5}  {case.mbit:6.4g}  {case.queue:5}  {size_bytes / 1e6:3.0f}  {way:7} {limit_s:2.0f}",
+        f"{result.received_s / limit_s:8.2f} {result.unpacked_s / limit_s:8.2f}",
+        f"{result.unpacked_s / max(result.received_s, 0.001) - 1:5.1%} {result.sent_bytes / size_bytes:5.2f}",
+        f"{result.node_cpu_s / case.nodes / gigabytes:5.1f} {result.controller_cpu_s / gigabytes:10.1f}",
+        f"{result.memory_bytes / 1e6:2.0f} {result.own_share:4.0%} {result.busy_share:4.0%}",
+        f"{result.full_share:3.0%}  {'processors' if result.full_share > FULL_SHARE else 'links'}",
     )
     return "  ".join(columns)
 

@@ -14,10 +14,12 @@ import argparse
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cluster
+import ground
 from pack import copied
 
 from luna_core.image.compare import differences
@@ -37,18 +39,22 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tree", type=Path, nargs="?")
-    parser.add_argument("--share", type=float, default=0.01, help="share of the files that change (0.01)")
-    parser.add_argument("--files", type=int, default=30_000, help="files to take of /usr (30000)")
-    parser.add_argument("--nodes", type=int, default=2, help="number of nodes (2)")
+    parser.add_argument("--share", type=ground.share, default=0.01, help="share of the files that change (0.01)")
+    parser.add_argument("--files", type=ground.count, default=30_000, help="files to take of /usr (30000)")
+    parser.add_argument("--nodes", type=ground.count, default=2, help="number of nodes (2)")
     given = parser.parse_args()
-    cluster.need("ip", "tc")
-    print(cluster.machine())
+    ground.need("ip", "tc")
+    print(ground.machine())
     print(f"{given.tree or '/usr'}; the limit is a share of {LIMIT}")
     print(f"{'changed':20} {'files':>14} {'shards':>13} {'fetched MB':>15} {'share':>6}  tree", flush=True)
+    held = True
     for what, choose in {"in whole packages": by_package, "all over the tree": anywhere}.items():
         with cluster.cluster(Switch(given.nodes)) as delivery:
             tree = copy_of(given.tree, delivery.directory / "tree", given.files)
-            print(f"{what:20} {measure(delivery, tree, choose, given.share)}", flush=True)
+            text, good = measure(delivery, tree, choose, given.share)
+            print(f"{what:20} {text}", flush=True)
+            held = held and good
+    sys.exit(None if held else f"a node fetched more than {LIMIT} of the version, or has another one")
 
 
 def copy_of(original: Path | None, tree: Path, files: int) -> Path:
@@ -68,12 +74,14 @@ def remove_private(tree: Path) -> None:
         Path(os.fsdecode(os.fsencode(tree) + b"/" + entry.path)).unlink()
 
 
-def measure(delivery: Delivery, tree: Path, choose: Choose, share: float) -> str:
-    """Boot, change, boot: the rest of a line of the table."""
+def measure(delivery: Delivery, tree: Path, choose: Choose, share: float) -> tuple[str, bool]:
+    """Boot, change, boot: the rest of a line of the table, and whether it is as it must be."""
     files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    changed = choose(tree, files, int(len(files) * share))
+    if not changed:
+        return f"not measured: of {len(files)} files none is to change, or dpkg has no package with so few", True
     old = cluster.publish(delivery, tree)
     boot(delivery, old)
-    changed = choose(tree, files, int(len(files) * share))
     change(changed, files)
     remove_private(tree)
     new = cluster.publish(delivery, tree, previous=old.directory)
@@ -84,11 +92,12 @@ def measure(delivery: Delivery, tree: Path, choose: Choose, share: float) -> str
     wrong = [difference for machine in machines for difference in differences(tree, delivery.home(machine) / "root")]
     before, after = (load_version(version.directory).shards for version in (old, new))
     missing = len({one.name for one in after} - {one.name for one in before})
-    return (
+    text = (
         f"{len(changed):5} of {len(files):6} {missing:5} of {len(after):5} "
         f"{fetched / 1e6:6.1f} of {new.size_bytes / 1e6:6.1f} {fetched / new.size_bytes:6.3f}  "
         f"{f'WRONG: {wrong[0]}' if wrong else 'exactly the new one'}"
     )
+    return text, not wrong and fetched <= LIMIT * new.size_bytes
 
 
 def boot(delivery: Delivery, version: ImageVersion) -> None:

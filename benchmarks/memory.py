@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import ground
+
 from luna_core.image.pack import Packed, Source, pack
 from luna_core.image.versions import private_file
 from luna_core.node.overlay import OverlayMaker
@@ -25,6 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tree", type=Path)
     tree = parser.parse_args().tree
+    ground.need("mksquashfs")
+    print(ground.machine())
     with (
         tempfile.TemporaryDirectory() as name,
         tmpfs(Path(name, "tree")) as whole,
@@ -33,11 +37,10 @@ def main() -> None:
         version = packed(tree, Path(name, "versions"))
         take(Unpacker(whole, version.manifest), version)
         in_tree = used_bytes(whole)
-        root = Path(name, "root")
+        root = layers / "root"
         root.mkdir()
         take(OverlayMaker(layers, root, version.manifest), version)
         in_overlay = used_bytes(layers)
-        run(["umount", root, layers / "lower"])
     manifest = version.manifest
     print(f"{tree}: {manifest.entries} entries, {manifest.unpacked_bytes / 1e6:.0f} MB")
     print(f"{'root':10} {'fetched MB':>12} {'in RAM MB':>12} {'at most MB':>12}")
@@ -50,13 +53,13 @@ def main() -> None:
 
 @contextmanager
 def tmpfs(path: Path) -> Iterator[Path]:
-    """A tmpfs at `path`."""
+    """A tmpfs at `path`, which goes with whatever was mounted in it."""
     path.mkdir()
     run(["mount", "-t", "tmpfs", "-o", "size=90%", "luna-benchmark", path])
     try:
         yield path
     finally:
-        run(["umount", "--lazy", path])
+        run(["umount", "--recursive", "--lazy", path])
 
 
 def packed(tree: Path, versions: Path) -> Packed:

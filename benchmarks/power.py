@@ -22,6 +22,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import ground
+
 from luna_bmc_ipmi.testing import SimulatedBmc, free_port
 from luna_core.run import run
 
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="how often luna is measured (3)")
     parser.add_argument("--ipmitool", type=int, default=3, help="in how many of those ipmitool is measured, too (3)")
     given = parser.parse_args()
+    ground.end_cleanly()
     turns = [number < given.ipmitool for number in range(given.repeat)]
     load = os.getloadavg()[0]
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")

@@ -15,7 +15,8 @@ import argparse
 import statistics
 
 import cluster
-from delivery import by_luna
+import ground
+from delivery import CONTROLLER_FORMS, NODE_FORMS, by_luna
 
 from luna_core.testing.switch import Switch
 
@@ -26,25 +27,29 @@ HEADER = "share  unpacked/limit  copies sent  copies per node: into a rack  out 
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--racks", type=int, default=4, help="number of racks (4)")
-    parser.add_argument("--nodes", type=int, default=8, help="nodes in each (8)")
-    parser.add_argument("--mbit", type=float, default=10, help="rate of a node's link (10)")
-    parser.add_argument("--oversubscribed", type=float, default=4, help="how much slower an uplink is (4)")
-    parser.add_argument("--seconds", type=float, default=25, help="how long a node's link carries the image (25)")
-    parser.add_argument("--shares", default="0.75,0", help="values of torrent.near_share (0.75,0)")
-    parser.add_argument("--slow", type=float, help="rate of one rack's first node (as of all)")
+    parser.add_argument("--racks", type=ground.count, default=4, help="number of racks (4)")
+    parser.add_argument("--nodes", type=ground.count, default=8, help="nodes in each (8)")
+    parser.add_argument("--mbit", type=ground.positive, default=10, help="rate of a node's link (10)")
+    parser.add_argument("--oversubscribed", type=ground.positive, default=4, help="how much slower an uplink is (4)")
+    parser.add_argument(
+        "--seconds", type=ground.positive, default=25, help="how long a node's link carries the image (25)"
+    )
+    parser.add_argument("--shares", type=ground.shares, default="0.75,0", help="values of torrent.near_share (0.75,0)")
+    parser.add_argument("--slow", type=ground.positive, help="rate of one rack's first node (as of all)")
     given = parser.parse_args()
-    cluster.need("ip", "tc")
-    print(cluster.machine())
+    ground.need("ip", "tc")
+    nodes = given.racks * given.nodes
+    ground.need_memory(given.mbit * 1e6 / 8 * given.seconds * (CONTROLLER_FORMS + NODE_FORMS * nodes))
+    print(ground.machine())
     uplink_mbit = given.nodes * given.mbit / given.oversubscribed
     print(
         f"{given.racks} racks of {given.nodes} nodes with {given.mbit:g} Mbit/s, uplinks and controller {uplink_mbit:g}"
     )
     print(HEADER, flush=True)
     into = []
-    for near_share in map(float, given.shares.split(",")):
+    for near_share in given.shares:
         switch = Switch(
-            given.racks * given.nodes,
+            nodes,
             node_mbit=given.mbit,
             controller_mbit=uplink_mbit,
             racks=given.racks,
@@ -54,7 +59,7 @@ def main() -> None:
         print(text, flush=True)
         into.append(copies)
     if len(into) > 1:
-        print(f"into a rack: {into[0] / into[-1]:.2f} of what it is with {given.shares.split(',')[-1]}")
+        print(f"into a rack: {into[0] / into[-1]:.2f} of what it is with {given.shares[-1]:g}")
 
 
 def line(near_share: float, switch: Switch, mbit: float, seconds: float, slow_mbit: float | None) -> tuple[str, float]:

@@ -15,14 +15,11 @@ import ctypes
 import fcntl
 import math
 import os
-import platform
 import re
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +28,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from urllib.parse import urlencode, urlsplit
+
+import cluster
+import ground
 
 from luna_core.boot.waves import FIRST_COPIES
 from luna_core.model import Cluster, Group, Network
@@ -58,6 +58,7 @@ MODELLED = (32, 128, 512, 4096)
 CLONE_NEWNET = 0x40000000
 SIOCGIFHWADDR = 0x8927
 WAIT_S = 60.0
+KERNEL_BYTES = 100_000
 BLOCK = 64 << 10
 
 
@@ -84,27 +85,33 @@ class Times:
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--nodes", default="8,32,64", help="numbers of nodes (8,32,64)")
-    parser.add_argument("--ways", default=",".join(WAYS), help="which ways (unicast,waves,relays)")
-    parser.add_argument("--megabytes", type=float, default=2.25, help="kernel and initramfs together (2.25)")
-    parser.add_argument("--mbit", type=float, default=50, help="rate of every link (50)")
-    parser.add_argument("--wave", default="16", help="how many load from the controller at once, unless unicast (16)")
+    parser.add_argument("--nodes", type=ground.counts, default="8,32,64", help="numbers of nodes (8,32,64)")
+    parser.add_argument("--ways", type=ground.some_of(WAYS), default=",".join(WAYS), help="unicast,waves,relays (all)")
+    parser.add_argument("--megabytes", type=ground.positive, default=2.25, help="kernel and initramfs (2.25)")
+    parser.add_argument("--mbit", type=ground.positive, default=50, help="rate of every link (50)")
+    parser.add_argument(
+        "--wave", type=ground.count, default=16, help="how many load from the controller at once, unless unicast (16)"
+    )
     parser.add_argument("--kernel-s", type=float, default=15, help="from the last byte to the initramfs's network (15)")
     parser.add_argument("--install-s", type=float, default=40, help="from there to the end of the installer (40)")
     given = parser.parse_args()
+    if given.megabytes <= KERNEL_BYTES / 1e6:
+        parser.error(f"--megabytes: '{given.megabytes:g}' was given; accepted is more than {KERNEL_BYTES / 1e6:g}.")
+    ground.need("ip", "tc", "ss")
     limit_s = given.megabytes * 8 / given.mbit
-    print(f"{platform.node()}, {os.cpu_count()} cores; limit {limit_s:.2f} s a node; kernel {given.kernel_s:g} s")
-    model = [f"{count}: {model_s(count, int(given.wave), limit_s, given.kernel_s):.0f} s" for count in MODELLED]
+    print(ground.machine())
+    print(f"limit {limit_s:.2f} s a node; kernel {given.kernel_s:g} s")
+    model = [f"{count}: {model_s(count, given.wave, limit_s, given.kernel_s):.0f} s" for count in MODELLED]
     print(f"the last with relays by the model: {', '.join(model)}; of unicast: N x limit")
-    print("nodes  way      first s  median s  last s  of N x limit  of unicast  copies sent  relayed  fallbacks  load")
+    print("nodes  way      first s  median s  last s  of N x limit  of unicast  copies sent  relayed  fallbacks  busy")
     times = Times(kernel_s=given.kernel_s, install_s=given.install_s)
     with _room_for_neighbours():
-        for count in (int(word) for word in given.nodes.split(",")):
+        for count in given.nodes:
             unicast_s = 0.0
-            for way in given.ways.split(","):
+            for way in given.ways:
                 size_bytes = int(given.megabytes * 1e6)
-                settings = {"boot.wave": given.wave, **WAYS[way]}
-                nodes, sent_bytes = measure(count, settings, size_bytes, given.mbit, times)
+                settings = {"boot.wave": str(given.wave), **WAYS[way]}
+                nodes, sent_bytes, busy = measure(count, settings, size_bytes, given.mbit, times)
                 loaded = sorted(one.loaded_s for one in nodes)
                 unicast_s = loaded[-1] if way == "unicast" else unicast_s
                 share = f"{loaded[-1] / unicast_s:.2f}" if unicast_s else ""
@@ -112,7 +119,7 @@ def main() -> None:
                     f"{count:5}  {way:7}  {loaded[0]:7.1f}  {statistics.median(loaded):8.1f}  {loaded[-1]:6.1f}  "
                     f"{loaded[-1] / limit_s / count:12.2f}  {share:>10}  {sent_bytes / size_bytes:11.1f}  "
                     f"{sum(one.by_relay for one in nodes):7}  {sum(one.fallbacks for one in nodes):9}  "
-                    f"{os.getloadavg()[0]:4.1f}",
+                    f"{busy:4.0%}",
                     flush=True,
                 )
 
@@ -135,34 +142,33 @@ def model_s(count: int, wave: int, limit_s: float, kernel_s: float, ahead: float
 
 def measure(
     count: int, settings: dict[str, str], size_bytes: int, mbit: float, times: Times
-) -> tuple[Sequence[Node], int]:
-    """All nodes at once; what the controller sent until the last of them had both files, in bytes."""
-    directory = Path(tempfile.mkdtemp(prefix="luna-benchmark-", dir="/dev/shm"))
-    directory.chmod(0o755)
-    try:
-        with Switch(count, node_mbit=mbit, controller_mbit=mbit) as switch:
-            nodes = [Node(name=f"node{one:04}", mac=_mac(switch, one)) for one in switch.machines[1:]]
-            with _controller(directory, switch, nodes, settings, size_bytes):
-                begin, ended = Barrier(count + 1), Event()
-                threads = [
-                    Thread(target=_node, args=(switch, machine, one, times, begin, ended), daemon=True)
-                    for machine, one in enumerate(nodes, 1)
-                ]
-                for thread in threads:
-                    thread.start()
-                begin.wait()
-                before = switch.sent_bytes(CONTROLLER)
-                while not all(one.loaded_s or one.errors for one in nodes):
-                    time.sleep(0.2)
-                sent = switch.sent_bytes(CONTROLLER) - before
-                ended.set()
-                for thread in threads:
-                    thread.join()
-    finally:
-        shutil.rmtree(directory)
+) -> tuple[Sequence[Node], int, float]:
+    """All nodes at once; what the controller sent until the last of them had both files, in bytes, and how busy it was.
+
+    That is the share of this machine's processors, whoever used them.
+    """
+    with ground.memory_directory() as directory, Switch(count, node_mbit=mbit, controller_mbit=mbit) as switch:
+        nodes = [Node(name=f"node{one:04}", mac=_mac(switch, one)) for one in switch.machines[1:]]
+        with _controller(directory, switch, nodes, settings, size_bytes):
+            begin, ended = Barrier(count + 1), Event()
+            threads = [
+                Thread(target=_node, args=(switch, machine, one, times, begin, ended), daemon=True)
+                for machine, one in enumerate(nodes, 1)
+            ]
+            for thread in threads:
+                thread.start()
+            begin.wait()
+            before, begun = switch.sent_bytes(CONTROLLER), cluster.processor_s()
+            while not all(one.loaded_s or one.errors for one in nodes):
+                time.sleep(0.2)
+            sent = switch.sent_bytes(CONTROLLER) - before
+            busy = cluster.busy_share(begun, cluster.processor_s())
+            ended.set()
+            for thread in threads:
+                thread.join()
     if errors := [f"{one.name}: {one.errors[0]}" for one in nodes if one.errors]:
         raise SystemExit(f"{len(errors)} nodes failed, the first {errors[0]}")
-    return nodes, sent
+    return nodes, sent, busy
 
 
 def _node(switch: Switch, machine: int, node: Node, times: Times, begin: Barrier, ended: Event) -> None:
@@ -245,7 +251,9 @@ def _controller(
     )
     with connect(machine, who="benchmark") as luna:
         luna.change(lambda work: _cluster(work, luna, switch, directory, settings), "a cluster")
-        offer_random_image(luna, "compute", directory, Sizes(initramfs_bytes=size_bytes - 100_000))
+        offer_random_image(
+            luna, "compute", directory, Sizes(kernel_bytes=KERNEL_BYTES, initramfs_bytes=size_bytes - KERNEL_BYTES)
+        )
         luna.change(lambda work: _nodes(work, nodes), "nodes")
     with (directory / "log").open("wb") as log:
         command = [*switch.inside(CONTROLLER), str(LUNA), "serve"]

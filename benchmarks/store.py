@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import ground
+
 from luna_core.model import Cluster, Group, Network, Node
 from luna_core.operations import Luna, Work, exchange, nodes, objects
 from luna_core.operations.listing import node_rows
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[100, 1000, 10_000])
     parser.add_argument("--mongodb", action="store_true", help="also on a replica set of one mongod")
     wanted = parser.parse_args()
+    ground.end_cleanly()
     load = os.getloadavg()[0]
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
     with ExitStack() as stack:

@@ -13,8 +13,6 @@ of links and luna.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -22,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import ground
 
 from luna_lab.storm_report import curves
 
@@ -39,22 +39,25 @@ GRACE_S = 120.0
 def main() -> None:
     """Measure what is missing, and print a table; exit status 1 if a node didn't finish."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--nodes", default="64,256,512", help="numbers of nodes (64,256,512)")
-    parser.add_argument("--ways", default=",".join(WAYS), help=f"which of {', '.join(WAYS)} (all)")
+    parser.add_argument("--nodes", type=ground.counts, default="64,256,512", help="numbers of nodes (64,256,512)")
+    parser.add_argument(
+        "--ways", type=ground.some_of(WAYS), default=",".join(WAYS), help=f"which of {', '.join(WAYS)} (all)"
+    )
     parser.add_argument("--into", type=Path, default=Path("build/storms.jsonl"), help="results (build/storms.jsonl)")
-    parser.add_argument("--limit-s", type=float, default=400, help="when one storm is given up (400)")
+    parser.add_argument("--limit-s", type=ground.positive, default=400, help="when one storm is given up (400)")
     parser.add_argument("--again", action="store_true", help="measure what is there, too")
     parser.add_argument("--svg", type=Path, help="file to draw the largest storms into, a curve for each way")
     parser.add_argument("options", nargs="*", help="further options of luna lab storm")
     given = parser.parse_args()
-    given.into.parent.mkdir(parents=True, exist_ok=True)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {' '.join(OPTIONS)}")
+    ground.need("ip", "tc", "dnsmasq", "nginx")
+    print(ground.machine())
+    print(" ".join(OPTIONS))
     print(f"nodes  {'way':8}" + "".join(f"{step:>12}" for step in STEPS), end="")
     print("  copies  sent MB  relayed  again  busy  finished", flush=True)
     options = [*OPTIONS, *given.options]
     every = []
-    for nodes, way in product(given.nodes.split(","), given.ways.split(",")):
-        every.append((way, storm(way, int(nodes), options, given.into, given.limit_s, again=given.again)))
+    for nodes, way in product(given.nodes, given.ways):
+        every.append((way, storm(way, nodes, options, given.into, given.limit_s, again=given.again)))
         show(*every[-1])
     if given.svg:
         given.svg.write_text(drawn(every))
@@ -73,23 +76,27 @@ def storm(way: str, nodes: int, options: Sequence[str], into: Path, limit_s: flo
     if not again:
         for earlier in kept(into):
             if earlier["words"] == words and earlier["finished"] == nodes:
-                return earlier
+                return {**earlier, "kept": f"measured {earlier.get('at', 'before')}"}
     command = [str(LUNA), "lab", "storm", *words, "--timeout", str(limit_s), "-o", "json"]
     begin_s = time.monotonic()
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603 - no shell
+    # Ctrl-C doesn't reach it but by what follows, for a second signal would end its cleaning up.
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, process_group=0) as process:  # noqa: S603
         try:
             text, errors = process.communicate(timeout=limit_s + GRACE_S)
         except subprocess.TimeoutExpired:
             # It removes its networks then, as by Ctrl-C.
             process.terminate()
             text, errors = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
     if process.returncode:
         print(f"{way}: {errors.strip().splitlines()[-1:]}", file=sys.stderr)
     said: dict[str, Any] = json.loads(text or "{}")
     result = {"nodes": nodes, "steps": [], "finished": 0, **said, "words": words, "wall_s": time.monotonic() - begin_s}
-    with into.open("a") as file:
-        file.write(json.dumps(result) + "\n")
+    ground.keep(into, result)
     return result
 
 
@@ -118,7 +125,7 @@ def show(way: str, result: dict[str, Any]) -> None:
         relayed = result["boot_bytes_from_relays"] / (result["kernel_bytes"] + result["initramfs_bytes"])
         print(f"{copies:8.1f}{result['controller_bytes'] / 1e6:9.0f}{relayed:9.0f}{len(result['troubles']):7}", end="")
         print(f"{busy(result):6.0%}{result['finished']:10}", end="")
-    print(flush=True)
+    print(f"  {result.get('kept', '')}".rstrip(), flush=True)
 
 
 def busy(result: dict[str, Any]) -> float:

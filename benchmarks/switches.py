@@ -19,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import ground
+
 from luna_core.operations import Luna, objects
 from luna_core.settings import MachineSettings
 from luna_discovery_switchport.snapshot import Folder
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("--macs", type=int, default=1000, help="MACs in the table of each (1000)")
     parser.add_argument("--silent", type=int, default=4, help="how many switches are silent in the second run (4)")
     given = parser.parse_args()
+    ground.end_cleanly()
     with tempfile.TemporaryDirectory(prefix="luna-benchmark-") as name, ExitStack() as agents:
         for number in range(given.switches):
             agents.enter_context(agent(Path(name), number, given.macs))

@@ -1,6 +1,6 @@
 """An arm64 machine, emulated, from its firmware to a login; where this is no arm64 machine, its tree is packed so too.
 
-It takes an hour at first, so `make matrix` runs it. Debian's packages for it: qemu-system-arm, qemu-efi-aarch64,
+It takes half an hour at first, so `make matrix` runs it. Debian's packages for it: qemu-system-arm, qemu-efi-aarch64,
 qemu-user-static, binfmt-support, arch-test.
 """
 

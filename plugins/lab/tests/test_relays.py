@@ -22,7 +22,7 @@ from luna_lab.storm_network import own_network
 WITHIN_S = 1200.0
 # Both nodes stay in the installer until the boot server has this file.
 GO = "go"
-HOLD = f'until curl --silent --fail --max-time 5 "$LUNA_URL/boot/files/{GO}"; do sleep 1; done\n'
+HOLD = f'. "$LUNA_LIB"\nuntil luna_request /boot/files/{GO}; do sleep 5; done\n'
 # So slow that a cable is pulled in the middle of the initramfs, however late that is seen.
 SLOW = ("root", "tbf", "rate", "8mbit", "burst", "64kb", "latency", "50ms")
 BEYOND_KERNEL_BYTES = 3_000_000

@@ -9,10 +9,15 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 
+from luna_core.errors import LunaError
 from luna_core.run import run
 from luna_lab import state
+from luna_lab.storm import Storm, StormPlan
+from luna_lab.storm_command import storm
 from luna_lab.storm_ipxe import Firmware, ScriptFailed
+from luna_lab.storm_network import without_ipv6
 from luna_lab.storm_node import STEPS
 from luna_lab.storm_report import when
 
@@ -64,6 +69,49 @@ def test_what_a_killed_one_leaves_is_removed_as_any_lab(running: "subprocess.Pop
     running.wait()
     run([LUNA, "lab", "down", f"storm-{running.pid}"])
     assert f"storm-{running.pid}" not in run(["ip", "netns", "list"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--nodes 0", "0 is not in the range x>=1"),
+        ("--mbit -3", "-3.0 is not in the range 0<=x<=30000"),
+        ("--mbit nan", "'nan' was given; accepted is a number"),
+        ("--mbit 1e308", "1e+308 is not in the range 0<=x<=30000"),
+        ("--controller-mbit -3", "-3.0 is not in the range 0<=x<=30000"),
+        ("--racks -1", "-1 is not in the range x>=0"),
+        ("--uplink 0 --racks 2", "0.0 is not in the range 0<x<=30000"),
+        ("--uplink nan --racks 2", "'nan' was given; accepted is a number"),
+        ("--uplink 4", "accepted is with --racks"),
+        ("--wave -1", "-1 is not in the range x>=0"),
+        ("--image-kb 0", "0 is not in the range x>=1"),
+        ("--kernel-kb -1", "-1 is not in the range x>=1"),
+        ("--timeout 0", "0.0 is not in the range 0<x<=86400"),
+        ("--timeout nan", "'nan' was given; accepted is a number"),
+        ("--timeout inf", "inf is not in the range 0<x<=86400"),
+        ("--set foo", "'foo' was given; accepted is NAME=VALUE"),
+        ("--svg /nowhere/x.svg", "accepted is a file in a directory that is there"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_made(words: str, said: str) -> None:
+    done = CliRunner().invoke(storm, ["--nodes", "1", *words.split()])
+    assert done.exit_code == 2
+    assert said in done.output.replace("\n", " ")
+
+
+def test_programs_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("luna_lab.storm.PROGRAMS", ("ip", "weather-machine"))
+    before = [one.name for one in state.labs()]
+    with pytest.raises(LunaError, match="A storm needs weather-machine: not found"), Storm(StormPlan(nodes=1)):
+        pass
+    assert [one.name for one in state.labs()] == before
+
+
+def test_a_kernel_without_ipv6_has_nothing_to_switch_off(tmp_path: Path) -> None:
+    without_ipv6(tmp_path / "disable_ipv6")
+    (tmp_path / "disable_ipv6").write_text("0")
+    without_ipv6(tmp_path / "disable_ipv6")
+    assert (tmp_path / "disable_ipv6").read_text() == "1"
 
 
 MAC = "52:54:00:73:00:01"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from luna_lab.storm_network import (
 )
 
 MOST_NODES = 4096
+PROGRAMS = ("ip", "tc", "dnsmasq", "nginx", "setpriv", "taskset")
 _NODES_OF_A_WORKER = 64
 _WATCH_S = 0.5
 _SHOW_EVERY_S = 10.0
@@ -89,6 +91,8 @@ class Storm:
     def __enter__(self) -> "Storm":
         if os.geteuid():
             raise LunaError("A storm needs root, for network namespaces.")
+        if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+            raise LunaError(f"A storm needs {', '.join(missing)}: not found on PATH.")
         state.sweep()
         self._state = state.claim(self.plan.name or f"storm-{os.getpid()}", {})
         return self

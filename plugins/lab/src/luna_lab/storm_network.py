@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from luna_core.errors import LunaError
@@ -31,6 +32,12 @@ def own_network() -> None:
     """Give the calling thread an empty network that ends with it and those it starts (unshare(2)). Needs root."""
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
         raise LunaError(f"can't make a network namespace: {os.strerror(ctypes.get_errno())}")
+
+
+def without_ipv6(switch: Path = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")) -> None:
+    """Leave the calling thread's network IPv4 alone, on a kernel that has anything else."""
+    with suppress(FileNotFoundError):
+        switch.write_text("1")
 
 
 def shape(rate_mbit: float | None) -> list[str]:

@@ -2,16 +2,23 @@
 
 import math
 import os
+import platform
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 from xml.sax.saxutils import escape
 
 from luna_lab.storm import StormPlan, StormResult
 from luna_lab.storm_node import STEPS
 
+# Those that nodes and controller may use.
+PROCESSORS = len(os.sched_getaffinity(0))
 SHARES = (0.01, 0.5, 0.99, 1.0)
 # What the sizes and rates of a storm are compared with.
 _REAL_MBIT = 1000
+_COLUMNS = 100
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 900, 420, 60, 40, 40
 _COLOURS = ("#4e79a7", "#76b7b2", "#59a14f", "#f28e2b", "#e15759", "#b07aa1", "#edc948", "#2f4b7c")
 
@@ -37,7 +44,10 @@ def data(plan: StormPlan, result: StormResult) -> dict[str, Any]:
         "controller_bytes": result.controller_bytes,
         "uplink_bytes": result.uplink_bytes,
         "boot_bytes_from_relays": result.relayed_bytes,
-        "processors": os.cpu_count(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "luna": version("luna-core"),
+        "machine": platform.platform(),
+        "processors": PROCESSORS,
         "nodes_cpu_s": round(result.nodes_cpu_s, 2),
         "controller_cpu_s": round(result.controller_cpu_s, 2),
         "image_bytes_from_peers": result.peer_bytes,
@@ -47,7 +57,7 @@ def data(plan: StormPlan, result: StormResult) -> dict[str, Any]:
 
 def table(plan: StormPlan, result: StormResult) -> Iterator[str]:
     """The same for people."""
-    yield f"{plan.nodes} nodes, {plan.transport}: {scale(plan)}"
+    yield from textwrap.wrap(f"{plan.nodes} nodes, {plan.transport}: {scale(plan)}", _COLUMNS)
     yield f"{'':16}" + "".join(f"{title:>10}" for title in ("1 %", "50 %", "99 %", "all")) + "  of nodes had it after"
     for step in STEPS:
         row = _row(plan, result, step)
@@ -62,6 +72,11 @@ def table(plan: StormPlan, result: StormResult) -> Iterator[str]:
         f"The controller sent {result.controller_bytes / 1e6:.0f} MB in all; of the image {copies:.1f} copies; "
         f"nodes gave each other {result.peer_bytes / 1e6:.0f} MB."
     )
+    spent_s = result.nodes_cpu_s + result.controller_cpu_s
+    yield (
+        f"{PROCESSORS} processors, {spent_s / max(result.took_s, 0.001) / PROCESSORS:.0%} of their time: "
+        f"nodes {result.nodes_cpu_s:.1f} s, controller {result.controller_cpu_s:.1f} s."
+    )
     if plan.racks:
         per_node = result.uplink_bytes / plan.nodes / max(1, plan.sizes.image_bytes)
         yield f"{result.uplink_bytes / 1e6:.0f} MB came down the racks' uplinks: {per_node:.2f} images a node."
@@ -74,7 +89,8 @@ def scale(plan: StormPlan) -> str:
     said = f"image {sizes.image_bytes / 1e6:.1f} MB, kernel and initramfs {boot:.2f} MB"
     if not plan.mbit:
         return f"{said}, links as fast as they are"
-    rates = f"links of {plan.mbit:g} Mbit/s, the controller's {plan.controller_mbit or plan.mbit:g}"
+    controller = f"{plan.controller_mbit:g}" if plan.controller_mbit else "as fast as it is"
+    rates = f"links of {plan.mbit:g} Mbit/s, the controller's {controller}"
     slower = _REAL_MBIT / plan.mbit
     return (
         f"{said}; {rates}. Transfers take as long as those of files {slower:.0f} times as large by 1 Gbit/s; "

@@ -6,16 +6,15 @@ out (what each node has, and when, by the monotonic clock).
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from luna_core.run import run
+from luna_core.run import allow_most_files, run
 from luna_lab.storm_dhcp import INTERFACE
-from luna_lab.storm_network import mac_of, own_network, port_of
+from luna_lab.storm_network import mac_of, own_network, port_of, without_ipv6
 from luna_lab.storm_node import Plan, StormNode
 
 _TURN_S = 0.05
@@ -64,7 +63,7 @@ class Worker:
 
     def _make_network(self, number: int, mac: str) -> None:
         own_network()
-        Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+        without_ipv6()
         port, switch = port_of(number), self._plan["namespace"]
         links = f"link set lo up\nlink add {INTERFACE} address {mac} type veth peer name {port} netns {switch}\n"
         run(["ip", "-batch", "-"], stdin=f"{links}link set {INTERFACE} up\n")
@@ -78,8 +77,7 @@ class Worker:
 
 def main() -> None:
     """Run until standard input ends."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_most_files()
     os.environ["LUNA_PEER"] = "thread"
     # Each of hundreds of threads that waits for the interpreter asks for it once in this time.
     sys.setswitchinterval(_TURN_S)
