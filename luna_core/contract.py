@@ -23,15 +23,14 @@ def hook_arguments() -> Mapping[str, tuple[str, ...]]:
 
 def why_refused(module: ModuleType, marked: Mapping[str, Mapping[str, object]]) -> str:
     """What is wrong with a plugin's module, or nothing; `marked` has the options of what bears `@hookimpl`."""
-    if not marked:
-        return "it has no function with @hookimpl"
-    return next(_faults(module, marked), "")
+    return next(_faults(module, marked), "" if marked else "it has no function with @hookimpl")
 
 
 def checked(answer: object, accepted: tuple[type[T], ...]) -> list[T]:
     """A hook's answer as a list, every record of it well formed. Raises TypeError that says what is accepted."""
     names = " or ".join(one.__name__ for one in accepted)
-    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
+    # Most answer a list, and to look for what is odd about one would take longer than many a plugin does.
+    if type(answer) is not list and (isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable)):
         raise TypeError(f"it returned {answer!r}; accepted is an iterable of {names}")
     values: list[T] = []
     for value in answer:

@@ -67,11 +67,15 @@ CORE_SETTINGS = (
     Setting(name="dhcp.server", default="dnsmasq", help="Driver that renders the DHCP configuration, or none."),
     Setting(name="dns.server", default="bind", help="Driver that renders the DNS configuration, or none."),
     Setting(name="node.prefix", default="node", help="What automatic node names begin with."),
-    Setting(name="node.digits", default=3, help="How many digits automatic node names have at least."),
-    Setting(name="http.port", default=7050, help="TCP port of the boot server on the controller."),
+    Setting(
+        name="node.digits", default=3, least=1, most=12, help="How many digits automatic node names have at least."
+    ),
+    Setting(name="http.port", default=7050, least=1, most=65535, help="TCP port of the boot server on the controller."),
     Setting(
         name="https.port",
         default=0,
+        least=0,
+        most=65535,
         help="TCP port on which booting nodes reach it by HTTPS ('luna tls init' first); 0: they use HTTP.",
     ),
     Setting(
@@ -79,9 +83,9 @@ CORE_SETTINGS = (
         default=(),
         help="Interfaces that DHCP listens on, as in eth0 or cluster=eth0; none: all.",
     ),
-    Setting(name="dhcp.lease_seconds", default=3600, help="How long a lease lasts."),
+    Setting(name="dhcp.lease_seconds", default=3600, least=1, help="How long a lease lasts."),
     Setting(name="dhcp.shared_networks", default=(), help="Networks on one wire, as in cluster+storage."),
-    Setting(name="dns.port", default=53, help="Port of the DNS server on the controller."),
+    Setting(name="dns.port", default=53, least=1, most=65535, help="Port of the DNS server on the controller."),
     Setting(name="tftp.directory", default="/var/lib/luna/tftp", help="Directory that TFTP serves boot files from."),
     Setting(
         name="image.authorized_keys",
@@ -92,23 +96,34 @@ CORE_SETTINGS = (
     Setting(
         name="image.initramfs_level",
         default=19,
+        least=1,
+        most=19,
         help="How small an initramfs is made, which every node fetches alone: 19: xz; from 1 on: zstd of that level.",
     ),
-    Setting(name="image.keep_versions", default=5, help="How many versions of an image retention leaves."),
-    Setting(name="boot.up_port", default=22, help="TCP port on which a booted node answers; 0: don't look."),
+    Setting(name="image.keep_versions", default=5, least=0, help="How many versions of an image retention leaves."),
+    Setting(
+        name="boot.up_port",
+        default=22,
+        least=0,
+        most=65535,
+        help="TCP port on which a booted node answers; 0: don't look.",
+    ),
     Setting(
         name="boot.attempts",
         default=12,
+        least=0,
         help="After how many failed installations in a row a node boots anew, from its firmware on; 0: never.",
     ),
     Setting(
         name="boot.script_timeout_s",
         default=3600,
+        least=0,
         help="After how many seconds a script of an installation is ended and has failed; 0: never.",
     ),
     Setting(
         name="boot.wave",
         default=16,
+        least=0,
         help="How many nodes load kernel and initramfs from the controller at once, while others wait; 0: all.",
     ),
     Setting(
@@ -125,11 +140,14 @@ CORE_SETTINGS = (
     Setting(
         name="discovery.max_age_seconds",
         default=900,
+        least=0,
         help="A machine that was last seen somewhere longer ago is not named by that.",
     ),
     Setting(
         name="discovery.min_confidence",
         default=0.5,
+        least=0,
+        most=1,
         help="A machine is not named by what its finder is less sure of, from 0 (a guess) to 1 (certain).",
     ),
     Setting(
@@ -140,9 +158,15 @@ CORE_SETTINGS = (
     Setting(name="boot.bios_file", default="undionly.kpxe", help="Boot file for BIOS, on TFTP."),
     Setting(name="boot.uefi_file", default="snponly.efi", help="Boot file for UEFI on x86-64, on TFTP and HTTP."),
     Setting(name="boot.arm64_file", default="ipxe-arm64.efi", help="Boot file for UEFI on arm64, on TFTP and HTTP."),
-    Setting(name="power.parallel", default=64, help="How many BMCs of one driver are asked at once."),
-    Setting(name="power.stagger_s", default=0.0, help="Seconds between two machines that are switched on."),
-    Setting(name="power.timeout_s", default=5.0, help="Seconds that a BMC may take to answer."),
+    Setting(name="power.parallel", default=64, least=1, help="How many BMCs of one driver are asked at once."),
+    Setting(
+        name="power.stagger_s",
+        default=0.0,
+        least=0,
+        most=3600,
+        help="Seconds between two machines that are switched on.",
+    ),
+    Setting(name="power.timeout_s", default=5.0, least=0.1, most=3600, help="Seconds that a BMC may take to answer."),
 )
 
 
@@ -192,12 +216,15 @@ def parse_setting(setting: Setting, given: object) -> SettingValue:
     if isinstance(given, str) and kind is not str:
         value = _from_text(kind, given)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = _from_text(float, str(value))
     if isinstance(value, list):
         value = tuple(value)
     if type(value) is not kind or not _is_plain(value):
         accepted = {int: "a whole number", float: "a number", bool: "yes or no", tuple: "words separated by commas"}
         raise BadInput(f"setting {setting.name}: {given!r} was given; accepted is {accepted.get(kind, 'a text')}.")
+    if isinstance(value, int | float) and not setting.least <= value <= setting.most:
+        accepted_range = f"from {setting.least:.10g} to {setting.most:.10g}"
+        raise BadInput(f"setting {setting.name}: {given!r} was given; accepted is {accepted_range}.")
     if setting.choices and value not in setting.choices:
         raise BadInput(f"setting {setting.name}: {given!r} was given; accepted are {', '.join(setting.choices)}.")
     return value

@@ -234,12 +234,17 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A typed setting of the cluster. Its name begins with the plugin's kind, as in `torrent.port`."""
+    """A typed setting of the cluster. Its name begins with the plugin's kind, as in `torrent.port`.
+
+    A number is accepted from `least` to `most`, by default what 32 bits hold, as of programs that are told of it.
+    """
 
     name: str
     default: SettingValue
     help: str
     choices: tuple[str, ...] = ()
+    least: float = -(2**31)
+    most: float = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import click
 
 from luna_core.cli.boot_nodes import BootGroup, boot_nodes
 from luna_core.cli.complete import completer, hostlists
-from luna_core.cli.context import output_option, pass_luna
+from luna_core.cli.context import FiniteRange, output_option, pass_luna
 from luna_core.cli.output import emit, emit_one
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ boot.add_command(boot_nodes)
 @boot.command()
 @click.argument("nodes", default="@all", metavar="[HOSTLIST]", shell_complete=hostlists)
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0), default=0.0, help="Give up after so many seconds; 0: never."
+    "--timeout", "timeout_s", type=FiniteRange(0), default=0.0, help="Give up after so many seconds; 0: never."
 )
 @click.option("--once", is_flag=True, help="Show the state now and exit.")
 @output_option

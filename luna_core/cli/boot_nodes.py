@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from luna_core.cli.complete import hostlists
-from luna_core.cli.context import dry_run_option
+from luna_core.cli.context import FiniteRange, dry_run_option
 from luna_core.cli.power_options import Asking, bmc_command, confirm
 
 NODES = "nodes"
@@ -32,7 +32,7 @@ class BootGroup(click.Group):
 @click.command(NODES)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the nodes until they are up.")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0), default=1800.0, show_default=True, help="How long, in seconds."
+    "--timeout", "timeout_s", type=FiniteRange(0), default=1800.0, show_default=True, help="How long, in seconds."
 )
 @click.option("--yes", is_flag=True, help="Don't ask at a terminal, however many nodes it is.")
 @dry_run_option
@@ -47,7 +47,7 @@ def boot_nodes(asking: Asking, wait: bool, timeout_s: float, yes: bool, dry_run:
     from luna_core.power.boots import boot_nodes as boot
 
     if dry_run:
-        return asking.show(asking.planned(), "plan", lambda way: [f"boot {way}"], lambda _: "boot")
+        return asking.show(asking.planned(), "plan", lambda way: [f"boot {way}"], lambda _: "boot (dry run)")
     confirm(asking, "boot", yes=yes)
     counts = _Counts()
     limit_s = timeout_s if wait else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from luna_core.interfaces import Transaction
 
@@ -18,6 +19,11 @@ def completer(kind: str) -> Completer:
         return _asked(lambda transaction: _names(transaction, kind, incomplete))
 
     return complete
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leaves it to the shell, which knows what a path looks like."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def of_named_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

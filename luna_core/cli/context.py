@@ -1,6 +1,8 @@
 """What commands share: the cluster they work on, options that mean the same everywhere, values from files."""
 
 import functools
+import io
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +34,17 @@ output_option = click.option(
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Check everything and show what would change; write nothing."
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds that is one: `nan` is beyond no bound, and by `inf` a time-out would never end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; raises BadParameter."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} was given; accepted is a number.", param, ctx)
+        return number
 
 
 def with_options(options: Sequence[Option]) -> Option:
@@ -66,12 +79,16 @@ def read_value(title: str, given: str) -> str:
     """
     if given.startswith("@@"):
         return given[1:]
-    if not given.startswith("@"):
-        return given
+    return read_file(title, given[1:]) if given.startswith("@") else given
+
+
+def read_file(title: str, given: str) -> str:
+    """The text of a file, or for `-` of standard input, in UTF-8. Raises BadInput if it can't be read."""
     try:
-        if given == "@-":
-            return sys.stdin.read()
-        return Path(given[1:]).read_text(encoding="utf-8")
+        if given == "-":
+            # sys.stdin decodes as the locale says, in the C locale with surrogates for what is not UTF-8.
+            return io.TextIOWrapper(io.BytesIO(sys.stdin.buffer.read()), encoding="utf-8").read()
+        return Path(given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{title}: {given} can't be read: {error}.") from error
 

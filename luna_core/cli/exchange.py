@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from luna_core.cli.complete import kinds
-from luna_core.cli.context import dry_run_option, pass_luna, read_value
+from luna_core.cli.complete import files, kinds
+from luna_core.cli.context import dry_run_option, pass_luna, read_file
 from luna_core.cli.output import serialised
 from luna_core.errors import BadInput, LunaError
 
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "-f", "--format", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to write it."
 )
-@click.option("-o", "--output", "file", metavar="FILE", help="Where to write it; standard output if not given.")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    shell_complete=files,
+    help="Where to write it; standard output if not given.",
+)
 @pass_luna
 def export(luna: "Luna", wanted: tuple[str, ...], format: str, file: str | None) -> None:
     """Write the cluster as a file that 'luna apply' reads; secrets stay encrypted with this cluster's key."""
@@ -39,7 +46,14 @@ def export(luna: "Luna", wanted: tuple[str, ...], format: str, file: str | None)
 
 
 @click.command()
-@click.option("-f", "--file", required=True, metavar="FILE", help="What 'luna export' wrote; - for standard input.")
+@click.option(
+    "-f",
+    "--file",
+    required=True,
+    metavar="FILE",
+    shell_complete=files,
+    help="What 'luna export' wrote; - for standard input.",
+)
 @click.option("--prune", is_flag=True, help="Delete the objects that the file doesn't have.")
 @click.option("--merge", is_flag=True, help="Change only the fields that it has; null takes away (RFC 7396).")
 @dry_run_option
@@ -53,7 +67,7 @@ def apply(luna: "Luna", file: str, prune: bool, merge: bool, dry_run: bool, outp
     from luna_core.documents import load
     from luna_core.operations import exchange
 
-    document = load(read_value("apply", f"@{file}"), file)
+    document = load(read_file("apply", file), file)
     declared = luna.declared_settings()
     differences = luna.changes(
         lambda work: exchange.apply(work, document, prune=prune, merge=merge, declared=declared),

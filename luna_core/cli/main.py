@@ -1,27 +1,32 @@
 """`luna`: finds the subcommand, runs it, and turns every error into a sentence and an exit status."""
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import click
 
 from luna_core import __version__
-from luna_core.errors import BadInput, LunaError
+from luna_core.errors import BadInput, LunaError, PluginError
 
 if TYPE_CHECKING:
     from luna_core.hooks import Hooks
 
 INTERRUPTED = 130
+# What a disk that is full or fails says, wherever something is written.
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+PLUGIN = "luna.plugin"
 
 
 class Core(NamedTuple):
-    """A command of luna's own: where its click command is, and what `luna --help` says of it."""
+    """A command: where its click command is, what `luna --help` says of it, and the plugin that it is of, if any."""
 
     load: str
     help: str
+    plugin: str = ""
 
 
 COMMANDS: Mapping[str, Core] = {
@@ -75,7 +80,19 @@ class Commands(LateGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported; a plugin's is looked for only if luna has none."""
         found = COMMANDS.get(cmd_name) or plugin_commands(ctx).get(cmd_name)
-        return load_command(found.load) if found else None
+        return load_command(found, ctx) if found else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what a plugin's did not foresee is told as the plugin's, not as a defect of luna."""
+        try:
+            return super().invoke(ctx)
+        except (LunaError, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if PLUGIN not in ctx.meta or _is_of_disks(error) or os.environ.get("LUNA_DEBUG"):
+                raise
+            reason = f"{error!r}. With LUNA_DEBUG=1 luna says where."
+            raise PluginError(ctx.meta[PLUGIN], "its command", reason) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from what they say of themselves, and name the plugins that could not."""
@@ -133,8 +150,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("LUNA_DEBUG"):
             raise
-        click.echo(f"luna: this is a defect of luna: {error!r}. With LUNA_DEBUG=1 it says where.", err=True)
+        click.echo(f"luna: {_unforeseen(error)}", err=True)
         return 1
+
+
+def _unforeseen(error: Exception) -> str:
+    import shutil
+
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        # Of a tree that was copied: source, destination and reason for each file, of which one says enough.
+        return f"{error.args[0][0][2]}."
+    if _is_of_disks(error):
+        place = error.filename2 or error.filename
+        return f"{error.strerror}{f': {place}' if place else ''}."
+    return f"this is a defect of luna: {error!r}. With LUNA_DEBUG=1 it says where."
+
+
+def _is_of_disks(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in _OF_DISKS
 
 
 def _fill_standard_files() -> None:
@@ -166,17 +199,20 @@ def _refuse_undecodable(words: Sequence[str]) -> None:
             raise BadInput(f"{word!a} was given; accepted is text in UTF-8.")
 
 
-def load_command(path: str) -> click.Command:
-    """Import the command at `package.module:attribute`. Raises LunaError if there is none."""
-    module, _, attribute = path.partition(":")
+def load_command(found: Core, ctx: click.Context) -> click.Command:
+    """Import a command. Raises LunaError, that names the plugin if it is of one, if there is none."""
+    whose = f"Plugin {found.plugin!r}: the" if found.plugin else "The"
+    if found.plugin:
+        ctx.meta[PLUGIN] = found.plugin
+    module, _, attribute = found.load.partition(":")
     try:
         command = getattr(importlib.import_module(module), attribute)
     except Exception as error:
         if os.environ.get("LUNA_DEBUG"):
             raise
-        raise LunaError(f"The command can't be loaded from {path}: {error!r}.") from error
+        raise LunaError(f"{whose} command can't be loaded from {found.load}: {error!r}.") from error
     if not isinstance(command, click.Command):
-        raise LunaError(f"{path} is not a click command.")
+        raise LunaError(f"{whose} command {found.load} is not a click command.")
     return command
 
 
@@ -194,9 +230,8 @@ def _hooks(ctx: click.Context) -> "Hooks":
 
 def plugin_commands(ctx: click.Context, group: str = "") -> dict[str, Core]:
     """The commands of plugins, or those that belong into a group: `switch macs` is the command macs of switch."""
-    answers = (answer.value for answer in _hooks(ctx).luna_commands())
-    named = ((command.name.rpartition(" "), command) for command in answers)
-    return {name: Core(command.load, command.help) for (place, _, name), command in named if place == group}
+    named = ((one.value.name.rpartition(" "), one) for one in _hooks(ctx).luna_commands())
+    return {name: Core(one.value.load, one.value.help, one.plugin) for (place, _, name), one in named if place == group}
 
 
 def _failures(hooks: "Hooks") -> list[tuple[str, str]]:

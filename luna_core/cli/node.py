@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from luna_core.cli.complete import completer, hostlists
-from luna_core.cli.context import dry_run_option, output_option, pass_luna, read_value
+from luna_core.cli.complete import completer, files, hostlists
+from luna_core.cli.context import dry_run_option, output_option, pass_luna, read_file, read_value
 from luna_core.cli.disks import disks
 from luna_core.cli.explained import explain_option, show_said
 from luna_core.cli.interface import interface_group
@@ -105,13 +105,21 @@ def _add() -> click.Command:
     @click.command()
     @click.argument("nodes", metavar="[HOSTLIST]", required=False)
     @click.option("--count", type=int, help="How many, named automatically, in place of a hostlist.")
+    @click.option(
+        "--table",
+        metavar="FILE",
+        shell_complete=files,
+        help="CSV with a node a line, in place of a hostlist; - for standard input.",
+    )
     @click.option("--ports", metavar="PORTS", help="Ports of the switch, as in 1-40 or Gi1/0/[1-40], one for each.")
     @click.option("--macs", metavar="MAC[,…]|@FILE", help="MACs of BOOTIF in the order of the nodes.")
     @mac_option
     @field_options(Node, skip=("port",))
     @dry_run_option
     @pass_luna
-    def add(luna: "Luna", /, nodes: str | None, count: int | None, dry_run: bool, **params: Any) -> None:
+    def add(
+        luna: "Luna", /, nodes: str | None, count: int | None, table: str | None, dry_run: bool, **params: Any
+    ) -> None:
         from luna_core.cli.differences import show as show_differences
         from luna_core.hostlist import fold
         from luna_core.operations.nodes import NewNodes, add_new
@@ -119,11 +127,12 @@ def _add() -> click.Command:
         wanted = NewNodes(
             hostlist=nodes,
             count=count,
+            table=read_file("table", table) if table is not None else None,
             ports=params.pop("ports"),
             macs=_macs(params.pop("macs"), params.pop("mac")),
             fields=given_fields(params),
         )
-        what = f"node add {nodes or f'--count {count}'}"
+        what = f"node add {nodes or (f'--table {table}' if table else f'--count {count}')}"
         if dry_run:
             show_differences(luna.changes(lambda work: add_new(work, wanted), what, dry_run=True), "table")
         else:
@@ -201,7 +210,7 @@ def delete(luna: "Luna", nodes: str, dry_run: bool) -> None:
 
 
 node.verbs |= {
-    "add": Verb("Add nodes: those of a hostlist, or --count with automatic names.", _add),
+    "add": Verb("Add nodes: those of a hostlist or a table, or --count with automatic names.", _add),
     "change": Verb("Change nodes; moved to another group, they keep the addresses that they can.", _change),
     "clone": Verb("Add nodes like another one, but for the options given.", _clone),
 }

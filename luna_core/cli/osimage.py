@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from luna_core.cli.complete import files
 from luna_core.cli.context import dry_run_option, output_option, pass_luna
 from luna_core.cli.kinds import osimage
 from luna_core.cli.objects import name_argument
@@ -54,7 +55,14 @@ def _import() -> click.Command:
 
     @click.command()
     @click.argument("name")
-    @click.option("--from", "source", required=True, metavar="PLACE", help="A directory, a tar archive, an OCI layout.")
+    @click.option(
+        "--from",
+        "source",
+        required=True,
+        metavar="PLACE",
+        shell_complete=files,
+        help="A directory, a tar archive, an OCI layout.",
+    )
     @field_options(OsImage)
     @pass_luna
     def import_(luna: "Luna", /, name: str, source: str, **params: Any) -> None:

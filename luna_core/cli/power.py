@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from luna_core.cli.complete import completer
-from luna_core.cli.context import dry_run_option, pass_luna, with_options
+from luna_core.cli.context import FiniteRange, dry_run_option, pass_luna, with_options
 from luna_core.cli.output import emit
 from luna_core.cli.power_options import Asking, bmc_command, confirm
 
@@ -31,7 +31,7 @@ LAST_COLUMNS = ("action", "time", "who", "why", "failed")
 wait_options = (
     click.option("--wait", is_flag=True, help="Wait until the nodes are on, or off."),
     click.option(
-        "--timeout", "timeout_s", type=click.FloatRange(0), default=300.0, show_default=True, help="How long, in s."
+        "--timeout", "timeout_s", type=FiniteRange(0), default=300.0, show_default=True, help="How long, in s."
     ),
 )
 yes_option = click.option("--yes", is_flag=True, help="Don't ask at a terminal, however many nodes it is.")
@@ -58,7 +58,7 @@ def _action(name: str, help: str) -> click.Command:
     @bmc_command
     def act(asking: Asking, wait: bool, timeout_s: float, yes: bool, dry_run: bool) -> int:
         if dry_run:
-            return asking.show(asking.planned(), "plan", lambda way: [f"{name} {way}"], lambda _: name)
+            return asking.show(asking.planned(), "plan", lambda way: [f"{name} {way}"], lambda _: f"{name} (dry run)")
         if name != "on":
             confirm(asking, name, yes=yes)
         if wait:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from luna_core.cli.complete import completer, hostlists
-from luna_core.cli.context import output_option, pass_luna, with_options
+from luna_core.cli.context import FiniteRange, output_option, pass_luna, with_options
 from luna_core.cli.output import emit
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ node_options = (
     click.option("--group", metavar="GROUP", shell_complete=completer("group"), help="Nodes of this group."),
     click.option("--tag", metavar="TAG", help="Nodes with this tag."),
     click.option("--parallel", type=click.IntRange(1), metavar="N", help="Ask so many BMCs at once."),
-    click.option("--stagger", type=click.FloatRange(0), metavar="S", help="Switch machines on so many seconds apart."),
+    click.option("--stagger", type=FiniteRange(0, 3600), metavar="S", help="Switch machines on so many seconds apart."),
 )
 
 

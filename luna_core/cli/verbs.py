@@ -40,7 +40,7 @@ class Verbs(LateGroup):
         if own := super().get_command(ctx, cmd_name):
             return own
         added = self._added(ctx).get(cmd_name)
-        return load_command(added.load) if added else None
+        return load_command(added, ctx) if added else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without making any."""

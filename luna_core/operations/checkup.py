@@ -2,24 +2,33 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from luna_core.errors import LunaError
-from luna_core.model import Network, Node, OsImage, OtherDev, SettingValue, Switch
+from luna_core import drivers
+from luna_core.errors import BadInput, LunaError, did_you_mean
+from luna_core.model import BmcSetup, Network, Node, OsImage, OtherDev, SettingValue, Switch
+from luna_core.model import Cluster as ClusterObject
 from luna_core.model.boot import UnknownMachine
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
+from luna_core.operations.images.facts import AUTO
+from luna_core.operations.plan import current_plan
 from luna_core.operations.resolve import Resolver
 from luna_core.operations.session import Luna
 from luna_core.operations.work import Work
 from luna_core.plugins import explain
 from luna_core.services.neighbour_table import too_small
+from luna_core.services.network import network_servers
 from luna_core.services.scopes import NO_SERVER
 from luna_core.services.status import read_status
 from luna_core.services.user import AS_ROOT, complaints
+from luna_core.settings import parse_setting
+from luna_core.tls import certificates, doubt
 from luna_core.types import CheckResult, Cluster, IPAddress
 
+_RENEWAL = timedelta(days=60)
 _LOG = "The log of luna serve tells more; 'luna serve --status' shows each service."
 
 
@@ -34,9 +43,32 @@ class Finding:
 
 
 def checkup(luna: Luna) -> list[Finding]:
-    """Every finding, those of the store first."""
-    own = [*_store(luna), *_services(luna), *_user(luna), *_neighbours(luna), *_boot_networks(luna)]
-    return [*own, *_plugins(luna), *_machines(luna), *_checks(luna)]
+    """Every finding, those of the store first. Raises StoreError if it can't be read."""
+    looks: dict[str, Callable[[Luna], Iterator[Finding]]] = {
+        "services": _services,
+        "services' user": _user,
+        "neighbour table": _neighbours,
+        "DHCPv6": _boot_networks,
+        "HTTPS": _certificate,
+        "drivers": _drivers,
+        "DHCP and DNS": _network_files,
+        "settings": _settings,
+        "discovery.rank": _ranks,
+        "plugins": _plugins,
+        "machines": _machines,
+        "checks of plugins": _checks,
+    }
+    return [*_store(luna), *(one for check, look in looks.items() for one in _found(luna, check, look))]
+
+
+def _found(luna: Luna, check: str, look: Callable[[Luna], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look(luna)
+    except Exception as error:  # whatever a damaged object or a plugin leads to, the others are looked at
+        if luna.settings.debug:
+            raise
+        message = f"This was not looked at, or not all of it: {explain(error)}"
+        yield Finding(check=check, status="failed", message=message)
 
 
 def _store(luna: Luna) -> Iterator[Finding]:
@@ -79,6 +111,14 @@ def _neighbours(luna: Luna) -> Iterator[Finding]:
         )
 
 
+def _certificate(luna: Luna) -> Iterator[Finding]:
+    if not luna.read(lambda work: work.all(ClusterObject)) or not luna.cluster_settings()["https.port"]:
+        return
+    where = certificates(luna.settings)
+    if message := doubt(where, _RENEWAL):
+        yield Finding(check="HTTPS", status="failed" if doubt(where) else "warning", message=message)
+
+
 def _addresses(work: Work) -> Iterator[IPAddress]:
     for node in work.all(Node):
         yield from (one.address for one in node.addresses)
@@ -110,6 +150,66 @@ def _without_range(work: Work) -> Iterator[str]:
         subnet = network.subnet(6)
         if subnet and not subnet.dhcp_range:
             yield network.name
+
+
+def _drivers(luna: Luna) -> Iterator[Finding]:
+    """A name that nothing answers to is otherwise noticed when it is used, perhaps months later."""
+    setups, images = luna.read(lambda work: (work.all(BmcSetup), work.all(OsImage)))
+    named = [("bmcsetup", one.name, "driver", "luna.bmc", one.driver) for one in setups]
+    named += [("osimage", one.name, "distro", "luna.distro", one.distro) for one in images if one.distro != AUTO]
+    for kind, name, field, group, driver in named:
+        known = [one.name for one in drivers.known(group, luna.settings) if one.status == "active"]
+        if driver not in known:
+            yield Finding(
+                check=f"{kind} {name}",
+                status="warning",
+                message=f"Its {field} {driver!r} is not active; those that are: {', '.join(known) or 'none'}."
+                + did_you_mean(driver, known),
+                remedy=f"'luna {kind} change {name} --{field} NAME'; 'luna plugin list' says why one is not active.",
+            )
+
+
+def _network_files(luna: Luna) -> Iterator[Finding]:
+    """Whether the files of DHCP and DNS can be made: what `luna serve` would say, also where it doesn't run."""
+    if not luna.read(lambda work: work.all(ClusterObject)):
+        return
+    try:
+        plan = current_plan(luna)
+        for server in network_servers(plan.cluster, luna.settings):
+            server.driver.render(plan, server.directory)
+    except LunaError as error:
+        remedy = "Until then the files of DHCP and DNS stay as they are."
+        yield Finding(check="DHCP and DNS", status="warning", message=str(error), remedy=remedy)
+
+
+def _settings(luna: Luna) -> Iterator[Finding]:
+    """What was stored before a setting had its range or its choices, and no longer fits, counts for nothing."""
+    stored = {one.name: one.value for one in luna.read(lambda work: work.all(SettingValue))}
+    for setting in all_settings(luna.hooks):
+        try:
+            parse_setting(setting, stored.get(setting.name, setting.default))
+        except BadInput as error:
+            yield Finding(
+                check=setting.name,
+                status="warning",
+                message=f"Its value is no longer accepted, and its default {setting.default!r} is in force: {error}",
+                remedy=f"luna settings set {setting.name} VALUE",
+            )
+
+
+def _ranks(luna: Luna) -> Iterator[Finding]:
+    """A word of discovery.rank that is no plugin counts for nothing, and what it was to name comes last."""
+    stored = luna.read(lambda work: work.find(SettingValue, "discovery.rank"))
+    known = [one.name for one in luna.hooks.records if "luna_discover" in luna.hooks.implemented_by(one.name)]
+    for word in stored.value if stored and isinstance(stored.value, tuple) else ():
+        if word not in known:
+            yield Finding(
+                check="discovery.rank",
+                status="warning",
+                message=f"No active plugin {word!r} names machines; those that do: {', '.join(known) or 'none'}."
+                + did_you_mean(word, known),
+                remedy="'luna settings set discovery.rank'; 'luna plugin list' says why one is not active.",
+            )
 
 
 def _plugins(luna: Luna) -> Iterator[Finding]:

@@ -104,13 +104,15 @@ def the_cluster(work: Work) -> Cluster:
 def _over(below: InterfaceSpec | None, above: InterfaceSpec) -> InterfaceSpec:
     if below is None:
         return above
-    said = {name: value for name, value in above if value is not None}
-    return type(above).model_construct(**{**dict(below), **said})
+    unsaid = {name: value for name, value in vars(below).items() if getattr(above, name) is None}
+    return above.model_copy(update=unsaid)
 
 
 def _as_nodes(name: str, spec: InterfaceSpec) -> NodeInterface:
     kind = spec.type or ("bmc" if name == "BMC" else "ethernet")
-    return NodeInterface.model_construct(**{"mac": None, "absent": False, **dict(spec), "type": kind})
+    if isinstance(spec, NodeInterface):
+        return spec.model_copy(update={"type": kind})
+    return NodeInterface.model_construct(**{"mac": None, "absent": False, **vars(spec), "type": kind})
 
 
 def _title(profile: Node | Group | Cluster) -> str:

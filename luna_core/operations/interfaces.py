@@ -13,6 +13,7 @@ from luna_core.types import IPAddress, Owner
 
 S = TypeVar("S", bound=InterfaceSpec)
 T = TypeVar("T", bound=Group | Node)
+_BMC = "BMC"
 
 
 def set_interface(
@@ -46,7 +47,7 @@ def remove_interface(work: Work, model: type[T], name: str, interface: str) -> T
 
 
 def rename_interface(work: Work, model: type[T], name: str, interface: str, new: str) -> T:
-    """Give an interface another name; its addresses stay, in a group those of all nodes in it and in groups below."""
+    """Give an interface another name: it stays what it is, and keeps its addresses, in a group those of all below."""
     current = work.get(model, name)
     known = _all(work, current)
     if interface not in known:
@@ -58,6 +59,10 @@ def rename_interface(work: Work, model: type[T], name: str, interface: str, new:
         if new in one.interfaces or (one is current and new in known):
             raise AlreadyExists(f"{one.kind} {one.name}: it has an interface {new} already; accepted is another name.")
         work.put(_renamed(one, interface, new))
+    spec = current.interfaces[interface]
+    if spec.type is None and _BMC in (interface, new):
+        # Its name alone had said what it is.
+        return set_interface(work, model, name, new, {"type": "bmc" if interface == _BMC else "ethernet"})
     return work.get(model, name)
 
 

@@ -13,11 +13,11 @@ from luna_core.operations.configure import settings
 from luna_core.operations.inherit import Lineages
 from luna_core.operations.interfaces import set_address, set_interface, set_mac
 from luna_core.operations.objects import add, change, delete
+from luna_core.operations.table import add_table
 from luna_core.operations.work import Work
 from luna_core.settings import CORE_SETTINGS
 from luna_core.types import IPAddress
 
-MOST_DIGITS = 12
 SETS = "@GROUP, @group:NAME, @tag:NAME, @rack:NAME, @switch:NAME, @osimage:NAME, @state:NAME, @mac:MAC or @all"
 
 
@@ -42,19 +42,24 @@ def add_nodes(
 
 @dataclass(frozen=True, kw_only=True)
 class NewNodes:
-    """What nodes to make: those of a hostlist, or `count` of them with automatic names; ports as in 1-40."""
+    """What nodes to make: those of a hostlist, `count` with automatic names, or those of a table; ports as in 1-40."""
 
     hostlist: str | None = None
     count: int | None = None
+    table: str | None = None
     ports: str | None = None
     macs: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 def add_new(work: Work, wanted: NewNodes) -> list[Node]:
-    """Make nodes; raises BadInput for a hostlist and a count, or none of both."""
-    if (wanted.hostlist is None) == (wanted.count is None):
-        raise BadInput("node add: accepted is either a hostlist or a count of nodes, and one of both is needed.")
+    """Make nodes; raises BadInput unless exactly one of hostlist, count and table is given."""
+    if [wanted.hostlist, wanted.count, wanted.table].count(None) != 2:
+        raise BadInput("node add: accepted is a hostlist, a count of nodes or a table, and one of them is needed.")
+    if wanted.table is not None:
+        if wanted.ports or wanted.macs:
+            raise BadInput("node add: ports or MACs were given beside a table; accepted are its columns port and mac.")
+        return add_table(work, wanted.table, wanted.fields)
     if wanted.count is not None:
         prefix, digits = _naming(work)
         names = next_names(work, wanted.count, prefix=prefix, digits=digits)
@@ -128,8 +133,6 @@ def next_names(work: Work, count: int, *, prefix: str, digits: int) -> list[str]
     """`count` names made of the prefix and the numbers that follow the highest in use."""
     if not 0 < count <= 100_000:
         raise BadInput(f"node: count: {count} was given; accepted is a number from 1 to 100000.")
-    if not 0 < digits <= MOST_DIGITS:
-        raise BadInput(f"setting node.digits: {digits} was given; accepted is a number from 1 to {MOST_DIGITS}.")
     pattern = re.compile(re.escape(prefix) + r"([0-9]{1,18})")
     used = [pattern.fullmatch(owner.key.value) for owner in work.owners("name:node", prefix)]
     highest = max((int(found.group(1)) for found in used if found), default=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from luna_core.model import Cluster, Group, Node, OsImage
+from luna_core.model import Cluster, Group, Network, Node, OsImage
 from luna_core.operations.images.facts import find_version, no_squashfs
 from luna_core.operations.inherit import Lineages
 from luna_core.operations.work import Work
@@ -12,7 +12,20 @@ _FIELDS = ("root", "osimage", "image_version", "group", "parent")
 
 def warnings_of(work: Work) -> list[str]:
     """A sentence for each object that this transaction gave something that its nodes can't boot with."""
-    return list(_overlays(work))
+    return [*_overlays(work), *_frontends(work)]
+
+
+def _frontends(work: Work) -> Iterator[str]:
+    """The controller's addresses don't follow a network that is renumbered: it has them, or not, on its own cards."""
+    moved = [one.before for one in work.changes() if isinstance(one.before, Network)]
+    for cluster in work.all(Cluster) if moved else ():
+        for address in cluster.frontend_addresses:
+            left = next((network for network in moved if network.subnet_of(address)), None)
+            if left and not any(network.subnet_of(address) for network in work.all(Network)):
+                yield (
+                    f"cluster {cluster.name}: frontend_addresses: {address} was in network {left.name}, and is in none "
+                    "now. Nodes boot from it: 'luna cluster change --frontend-address' says what the controller has."
+                )
 
 
 def _overlays(work: Work) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from luna_core.errors import InUse, LunaError, NotFound
 from luna_core.hostlist import natural
@@ -108,8 +108,8 @@ class Work:
 
     def known(self, model: type[T]) -> list[T]:
         """The objects of a kind that this transaction has read or made so far, and not removed."""
-        found = (self._as(model, self._current[model.kind, one]) for one in self._ids[model.kind])
-        return [one for one in found if one is not None]
+        kind, current = model.kind, self._current
+        return [cast("T", found) for one in self._ids[kind] if (found := current[kind, one]) is not None]
 
     def add(self, made: StoredObject) -> None:
         """Add an object whose id is new, so that the store needn't be asked for it."""
@@ -231,7 +231,8 @@ class Work:
 
     @staticmethod
     def _as(model: type[T], found: StoredObject | None) -> T | None:
-        return found if isinstance(found, model) else None
+        # What has its place by this kind is of it; pydantic takes long to tell, and a burst of boots asks often.
+        return cast("T | None", found)
 
 
 def walk_changes(work: Work, model: type[T]) -> Iterator[tuple[T | None, T | None]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from luna_core.errors import BadInput, LunaError
-from luna_core.model import BmcSetup, Node
+from luna_core.model import BmcSetup, Group, Node
 from luna_core.operations.inherit import Lineage, Lineages
 from luna_core.operations.work import Work
 from luna_core.types import BmcTarget, IPAddress
@@ -77,6 +77,11 @@ def address_of(node: Node, lineage: Lineage) -> IPAddress:
         return min(addresses, key=lambda one: one.interface != INTERFACE).address
     if interfaces:
         raise BadInput(f"node {node.name}: interface {interfaces[0]} has no address; give it a network.")
+    if other := lineage.interfaces(node).get(INTERFACE):
+        owners: tuple[Node | Group, ...] = (node, *lineage.groups)
+        owner = next(one for one in owners if (spec := one.interfaces.get(INTERFACE)) and spec.type)
+        remedy = f"'luna {owner.kind} interface change {owner.name} {INTERFACE} --type bmc' makes it a BMC's"
+        raise BadInput(f"node {node.name}: interface {INTERFACE} is of type {other.type}; {remedy}.")
     remedy = f"'luna group interface add {lineage.groups[0].name} {INTERFACE} --network NETWORK' gives it one"
     raise BadInput(f"node {node.name}: it has no interface {INTERFACE}; {remedy}.")
 

@@ -1,7 +1,8 @@
 """The DHCP and DNS servers that the cluster's settings choose, and where their files are."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from luna_core import drivers
@@ -37,11 +38,15 @@ def network_servers(cluster: Cluster, settings: MachineSettings) -> Iterator[Net
 
 @dataclass(frozen=True, kw_only=True)
 class Refreshed:
-    """What is to run after a refresh, which of it must read its files again, and what went wrong, in sentences."""
+    """What is to run after a refresh, which of it must read its files again, and what went wrong, in sentences.
+
+    `is_whole` is false if files could not be written, which another refresh may mend.
+    """
 
     services: tuple[Service, ...]
     reloaded: frozenset[str]
     problems: tuple[str, ...]
+    is_whole: bool = True
 
 
 class NetworkServices:
@@ -57,6 +62,7 @@ class NetworkServices:
         """Write what changed. A server whose files are refused goes on with the old ones, and is a problem."""
         reloaded: set[str] = set()
         problems = []
+        is_whole = True
         try:
             servers = [one for one in network_servers(plan.cluster, self._settings) if one.kind in self._kinds]
         except LunaError as error:
@@ -66,13 +72,21 @@ class NetworkServices:
             try:
                 update(one.driver, plan, one.directory)
                 self._services[one.kind] = one.driver.services(plan, one.directory)
-            except LunaError as error:
+            except (LunaError, OSError) as error:
                 problems.append(f"{one.kind}: the old files stay in force: {error}")
+                is_whole = is_whole and isinstance(error, LunaError)
+                self._run_old(one, plan)
             generation = one.directory.resolve()
             if self._generations.get(one.kind) != generation:
                 self._generations[one.kind] = generation
                 reloaded |= {service.name for service in self._services[one.kind]}
-        return self._refreshed(reloaded, problems)
+        return replace(self._refreshed(reloaded, problems), is_whole=is_whole)
+
+    def _run_old(self, one: NetworkServer, plan: NetworkPlan) -> None:
+        """What runs goes on; what doesn't yet, after a start, begins with the files that are there."""
+        if not self._services[one.kind] and one.directory.exists():
+            with suppress(LunaError, OSError):
+                self._services[one.kind] = one.driver.services(plan, one.directory)
 
     def is_stale(self) -> bool:
         """Whether someone else put other files in force since the last refresh."""

@@ -1,6 +1,7 @@
 """Watches the store while `luna serve` runs: each change is taken up once things have been quiet for a moment."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from luna_core.services.supervisor import say
 class Watch:
     """`newest` is a cheap question, asked each `poll_s`; its answer differs after a change.
 
-    When it has, `refresh` is called after `quiet_s` without another, and at the latest after `longest_s`.
+    When it has, `refresh` is called after `quiet_s` without another, and at the latest after `longest_s`; what failed
+    is done again after `again_s`.
     """
 
     newest: Callable[[], Hashable]
@@ -20,21 +22,28 @@ class Watch:
     poll_s: float = 1.0
     quiet_s: float = 0.5
     longest_s: float = 5.0
+    again_s: float = 10.0
 
     async def run(self) -> None:
         """Refresh at once, then after each change, until cancelled. Errors are logged: what runs must go on."""
+        said = ""
         while True:
             seen = await self._ask(None)
+            failed = ""
             try:
                 await self.refresh()
             except Exception as error:
-                say(f"luna: {error if isinstance(error, LunaError) else repr(error)}")
-            await self._changed_since(seen)
+                failed = str(error) if isinstance(error, LunaError) else repr(error)
+            if failed not in ("", said):
+                say(f"luna: {failed}")
+            said = failed
+            await self._changed_since(seen, self.again_s if failed else math.inf)
 
-    async def _changed_since(self, seen: Hashable) -> None:
-        while (answer := await self._ask(seen)) == seen:
-            await asyncio.sleep(self.poll_s)
+    async def _changed_since(self, seen: Hashable, most_s: float) -> None:
         clock = asyncio.get_running_loop().time
+        until = clock() + most_s
+        while (answer := await self._ask(seen)) == seen and clock() < until:
+            await asyncio.sleep(self.poll_s)
         latest = clock() + self.longest_s
         while clock() < latest:
             await asyncio.sleep(self.quiet_s)

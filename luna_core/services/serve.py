@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luna_core.errors import BadInput
+from luna_core.errors import BadInput, LunaError
 from luna_core.services import configured
 from luna_core.services.boot_binaries import install_boot_files
 from luna_core.services.network import DHCP, DNS, NetworkServices
@@ -124,6 +124,8 @@ class Server:
         self._problems = problems
         await supervisor.apply([*beside, *network.services], network.reloaded, problems)
         notify("READY=1")
+        if not network.is_whole:
+            raise LunaError("What could not be written is tried again until it can be.")
 
     def _services_beside(self, cluster: Cluster) -> tuple[list[Service], list[str]]:
         every = [_boot_server(cluster), *(answer.value for answer in self._hooks.luna_services(cluster))]

@@ -17,6 +17,10 @@ _CAPABILITIES = (
     "CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN CAP_NET_BROADCAST CAP_SYS_CHROOT CAP_SETUID CAP_SETGID CAP_SETPCAP "
     "CAP_KILL CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_SYS_RESOURCE"
 )
+# What frames that are too large for a path need (tcp(7)) is a tunable of the kernel, from which the services are kept;
+# a value that an administrator chose stays.
+_PROBING = "/proc/sys/net/ipv4/tcp_mtu_probing"
+_BEFORE = f"-+/bin/sh -c 'if grep -qx 0 {_PROBING}; then echo 1 > {_PROBING}; fi'"
 _SERVICE = """
 [Unit]
 Description=luna, which boots the cluster{of_part}
@@ -26,7 +30,8 @@ After=network-online.target mongod.service
 
 [Service]
 Type=notify
-{environment}ExecStart={program} serve{only}
+{environment}ExecStartPre={before}
+ExecStart={program} serve{only}
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory=/
 KillMode=mixed
@@ -82,6 +87,7 @@ def service(program: Path, state: Path, configuration: Path | None, *, each: boo
         program=_path(program),
         state=_path(state),
         environment=environment,
+        before=_BEFORE,
         capabilities=_CAPABILITIES,
         of_part=": %i" if each else "",
         only=" --only %i" if each else "",

@@ -88,15 +88,17 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        # The low byte is the primary result code, the rest of it says more.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         raise StoreError(_sentence(path, code, str(error))) from error
 
 
-def _sentence(path: Path, code: int, said: str) -> str:
+def _sentence(path: Path, extended_code: int, said: str) -> str:
+    # The low byte is the primary result code, the rest of it says more.
+    code = extended_code & 0xFF
     if code == sqlite3.SQLITE_BUSY:
         return f"The store {path} is locked: another process has been changing it for too long. Try again, or find it."
-    if code == sqlite3.SQLITE_FULL:
+    # The second: who reads first needs room for an index of what is written.
+    if code == sqlite3.SQLITE_FULL or extended_code == sqlite3.SQLITE_IOERR_SHMSIZE:
         return f"The store {path} is unchanged, because the disk is full: make room and try again."
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return f"The store {path} is damaged or no store of luna ({said}): restore a backup, or set LUNA_STORE."

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
 
 from luna_core.errors import CommandFailed, LunaError
 from luna_core.plugins import explain
@@ -28,6 +29,7 @@ import_module_of(PluginRecord(name="probe", kind=sys.argv[1], origin=sys.argv[2]
 print(*set(sys.modules) - before)
 """
 MACS = ["52:54:00:00:00:01"]
+CORE = Path(__file__).resolve().parents[1]
 
 
 def it_loads(subject: Subject) -> Iterator[str]:
@@ -89,7 +91,7 @@ def its_answers_are_sound(subject: Subject) -> Iterator[str]:
             except LunaError:
                 continue
             except Exception as error:
-                yield f"{hook}: {explain(error)}"
+                yield f"{hook}: {_placed(error)}"
 
 
 def its_health_checks_answer(subject: Subject) -> Iterator[str]:
@@ -130,7 +132,14 @@ def problems(check: Callable[[Subject], Iterator[str]], subject: Subject) -> lis
     try:
         return list(check(subject))
     except (Exception, SystemExit) as error:
-        return [explain(error)]
+        return [_placed(error)]
+
+
+def _placed(error: BaseException) -> str:
+    """An exception in words, with the last line of the plugin's own that it went through."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if CORE not in Path(frame.filename).parents]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return explain(error) + ("" if isinstance(error, LunaError) else place)
 
 
 def _faults(script: str) -> Iterator[str]:

@@ -57,10 +57,14 @@ class Delivery:
         self._tokens = {one: secrets.token_hex(16) for one in switch.machines if one}
 
     def __enter__(self) -> "Delivery":
-        for answer in self.hooks.luna_services(self.cluster):
-            self.start(answer.value.name, answer.value.command)
-        self._start_boot_server()
-        self._place_node_files()
+        try:
+            for answer in self.hooks.luna_services(self.cluster):
+                self.start(answer.value.name, answer.value.command)
+            self._start_boot_server()
+            self._place_node_files()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -53,6 +53,13 @@ def test_names_are_completed(cluster: Luna, complete: Any, line: str, offered: l
     assert complete(line) == offered
 
 
+@pytest.mark.parametrize("line", ["apply -f ", "export -o ", "node add --table ", "osimage import x --from "])
+def test_files_are_left_to_the_shell(process: Luna, line: str) -> None:
+    words = f"luna {line}"
+    done = process(_LUNA_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split())))
+    assert done.out == "file,\n"
+
+
 def test_versions_are_those_of_the_osimage_before(cluster: Luna, complete: Any) -> None:
     def pack(work: Any) -> None:
         values = {"manifest_sha256": "0" * 64, "size_bytes": 1, "osimage": work.get(OsImage, "compute").id}

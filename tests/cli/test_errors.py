@@ -1,15 +1,19 @@
 """Every failure is a sentence and an exit status."""
 
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from luna_core import scaffold
+from luna_core.run import run
 from luna_core.store.sqlite import SqliteStore
 
 Luna = Callable[..., Any]
@@ -50,7 +54,40 @@ def test_a_locked_store_is_one_sentence(cluster: Luna, state: Path, monkeypatch:
     holder.close()
 
 
-@pytest.mark.parametrize("words", ["nothing", "node nothing", "node list --nothing", "node show", "node list -o xml"])
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A directory on a disk without room."""
+    place = tmp_path / "full"
+    place.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=4k", "luna-test", place])
+    run(["sh", "-c", f"! cat /dev/zero > {place}/log"])
+    yield place
+    run(["umount", place])
+
+
+def test_a_full_disk_is_no_defect(luna: Luna, full: Path) -> None:
+    done = luna("plugin", "new", "small", "--directory", str(full / "plugin"))
+    assert (done.status, done.err) == (1, "luna: No space left on device.\n")
+
+
+def test_of_a_tree_that_does_not_fit_one_file_is_named(luna: Luna, full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(*arguments: object) -> None:
+        shutil.copytree(Path(__file__).parent, full / "tree")
+
+    monkeypatch.setattr(scaffold, "create", create)
+    done = luna("plugin", "new", "small")
+    assert done.status == 1
+    assert re.fullmatch(rf"luna: \[Errno 28\] No space left on device: '\S+' -> '{full}/tree/\S+'\.\n", done.err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("nothing", "node nothing", "node list --nothing", "node show", "node list -o xml"),
+        *("boot watch --once --timeout nan", "boot nodes @all --dry-run --timeout inf"),
+        *("power on @all --dry-run --timeout nan", "power status @all --stagger 1e308"),
+    ],
+)
 def test_wrong_usage_exits_with_2(luna: Luna, words: str) -> None:
     done = luna(*words.split())
     assert (done.status, done.out) == (2, "")

@@ -99,7 +99,7 @@ def test_what_is_fuzzed_writes_no_files() -> None:
         for param in command.params
         if isinstance(param, click.Option) and (param.metavar in titles or isinstance(param.type, click.Path))
     }
-    assert named - WRITES_FILES == {("apply", "file")}  # which is read
+    assert named - WRITES_FILES == {("apply", "file"), ("add", "table")}  # which are read
     assert {path[0] for path, _ in LEAVES} == set(FUZZED)
 
 

@@ -51,6 +51,15 @@ def test_reserved_addresses_are_not_handed_out_until_released(cluster: Luna) -> 
     assert refused.status == 2
 
 
+def test_whoever_renumbers_the_boot_network_is_told_of_the_controller_s_own_address(cluster: Luna) -> None:
+    told = "10.141.255.254 was in network cluster, and is in none now"
+    assert told in cluster("network", "change", "cluster", "--network", "10.200.0.0/16", "--dry-run").err
+    assert told in cluster("network", "change", "cluster", "--network", "10.200.0.0/16").err
+    assert cluster("network", "change", "ipmi", "--network", "10.201.0.0/16").err == ""
+    assert cluster("cluster", "change", "--frontend-address", "10.200.255.254").err == ""
+    assert cluster("network", "change", "cluster", "--mtu", "9000").err == ""
+
+
 def test_dry_run_shows_every_address_that_renumbering_moves(cluster: Luna) -> None:
     shown = cluster("network", "change", "cluster", "--network", "10.200.0.0/16", "--dry-run").out
     for number in range(1, 5):

@@ -116,6 +116,18 @@ def test_clone_gives_addresses_of_their_own(cluster: Luna) -> None:
     ]
 
 
+def test_a_bmc_by_another_name_is_still_one(cluster: Luna) -> None:
+    def types() -> dict[str, str]:
+        return {one["interface"]: one["type"] for one in cluster("node interface list node001 -o json").json}
+
+    assert cluster("group interface rename compute BMC ilo").status == 0
+    assert types() == {"BOOTIF": "ethernet", "ilo": "bmc"}
+    assert addresses(cluster, "node001")["ilo"] == ["10.148.0.1"]
+    cluster("group interface rename compute BOOTIF eth0")
+    assert cluster("group interface rename compute eth0 BMC").status == 0
+    assert types() == {"BMC": "ethernet", "ilo": "bmc"}
+
+
 def test_delete_and_rename(cluster: Luna) -> None:
     cluster("node", "rename", "node004", "login")
     assert names(cluster) == ["login", "node001", "node002", "node003"]
@@ -182,8 +194,8 @@ def test_a_change_of_a_groups_interface_reaches_its_nodes(cluster: Luna) -> None
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("add", "either a hostlist or a count"),
-        ("add node[001-002] --count 2 --group compute", "either a hostlist or a count"),
+        ("add", "a hostlist, a count of nodes or a table"),
+        ("add node[001-002] --count 2 --group compute", "a hostlist, a count of nodes or a table"),
         ("add node9 --group computer", "Did you mean compute? 'luna group list'"),
         ("add node9", "group"),
         ("add Node9 --group compute", "lower-case"),

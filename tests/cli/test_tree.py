@@ -84,7 +84,9 @@ def test_whatever_takes_an_object_s_name_completes_it(tree: list[click.Context])
 
 def names_something(context: click.Context, param: click.Parameter) -> bool:
     """Whether a parameter is the name of something that exists: any plain argument, and options named for a kind."""
-    if type(param.type) not in (type(click.STRING), click.IntRange):
+    # As an argument a number is a version's, as an option it is how many.
+    accepted = (type(click.STRING), *[click.IntRange] * isinstance(param, click.Argument))
+    if type(param.type) not in accepted:
         return False
     if isinstance(param, click.Argument):
         return not (param.name in FREE or context.info_name in MAKES or context.command_path == RECORD)

@@ -4,12 +4,14 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from luna_core.cli.output import emit
+from luna_core.operations import checkup
 from luna_core.services import neighbour_table
 from luna_core.services.status import alone
 from luna_core.services.user import AS_ROOT
@@ -56,6 +58,26 @@ def test_settings_are_listed_set_and_unset(site: Luna) -> None:
     for name, value in (("site.color", "green"), ("node.digits", "many"), ("nothing", "x")):
         assert site("settings", "set", name, value).status == 2
     assert site("settings", "show", "nothing").status == 2
+
+
+def test_a_number_out_of_its_range_is_refused(site: Luna) -> None:
+    numbers = {
+        ("boot.wave", "-3"): "from 0 to 2147483647",
+        ("boot.wave", "3000000000"): "from 0 to 2147483647",
+        ("node.digits", "13"): "from 1 to 12",
+        ("power.timeout_s", "0"): "from 0.1 to 3600",
+        ("power.timeout_s", "1e308"): "from 0.1 to 3600",
+        ("power.timeout_s", "nan"): "a number",
+        ("power.stagger_s", "1e308"): "from 0 to 3600",
+        ("power.stagger_s", "inf"): "a number",
+        ("http.port", "70000"): "from 1 to 65535",
+        ("discovery.min_confidence", "1.5"): "from 0 to 1",
+    }
+    for (name, value), accepted in numbers.items():
+        before = site("settings", "show", name, "-o", "json").json
+        done = site("settings", "set", name, "--", value)
+        assert (done.status, done.err) == (2, f"luna: setting {name}: {value!r} was given; accepted is {accepted}.\n")
+        assert site("settings", "show", name, "-o", "json").json == before
 
 
 def test_doctor_tells_what_failed_and_exits_with_1(site: Luna) -> None:
@@ -118,6 +140,45 @@ def test_doctor_warns_of_a_boot_network_without_ipv4_that_lacks_a_range(cluster:
     assert not warned()
 
 
+def test_doctor_warns_of_drivers_that_are_not_there(cluster: Luna) -> None:
+    def found() -> dict[str, str]:
+        return {one["check"]: one["message"] for one in cluster("doctor", "-o", "json").json}
+
+    cluster("bmcsetup change default --driver fke")
+    cluster("osimage change compute --distro fakee")
+    said = found()
+    assert said["bmcsetup default"] == "Its driver 'fke' is not active; those that are: fake. Did you mean fake?"
+    assert said["osimage compute"] == "Its distro 'fakee' is not active; those that are: fake. Did you mean fake?"
+    assert "dhcp driver 'dnsmasq' is disabled" in said["DHCP and DNS"]
+    cluster("bmcsetup change default --driver fake")
+    cluster("osimage change compute --distro auto")
+    for kind in ("dhcp", "dns"):
+        cluster("settings", "set", f"{kind}.server", "none")
+    assert not {"bmcsetup default", "osimage compute", "DHCP and DNS"} & found().keys()
+
+
+def test_doctor_warns_of_a_rank_that_no_plugin_has(cluster: Luna, process: Luna) -> None:
+    assert "discovery.rank" not in process("doctor", LUNA_NO_PLUGINS="0").out
+    cluster("settings set discovery.rank mac,switchprt")
+    found = json.loads(process("doctor", "-o", "json", LUNA_NO_PLUGINS="0").out)
+    (said,) = (one["message"] for one in found if one["check"] == "discovery.rank")
+    assert said.startswith("No active plugin 'switchprt' names machines; those that do: ")
+    assert said.endswith("Did you mean switchport?")
+
+
+def test_doctor_warns_of_a_value_that_a_setting_no_longer_takes(site: Luna, process: Luna, tmp_path: Path) -> None:
+    site("settings set site.color blue")
+    assert "site.color" not in process("doctor").out
+    plugin = tmp_path / "plugins/site.py"
+    plugin.write_text(BROKEN.replace('("red", "blue")', '("red", "green")'))
+    found = {one["check"]: one for one in json.loads(process("doctor", "-o", "json").out)}
+    assert found["site.color"]["message"] == (
+        "Its value is no longer accepted, and its default 'red' is in force: "
+        "setting site.color: 'blue' was given; accepted are red, green."
+    )
+    assert found["site.color"]["status"] == "warning"
+
+
 def test_doctor_names_a_plugin_that_cannot_be_loaded(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:
     plugins = tmp_path / "plugins"
     plugins.mkdir()
@@ -174,6 +235,34 @@ def test_doctor_finds_a_damaged_store(cluster: Luna, state: Path) -> None:
     done = cluster("doctor")
     assert done.status == 1
     assert "node002" in done.out
+
+
+@pytest.mark.parametrize(
+    ("damage", "check", "why"),
+    [
+        ("UPDATE record SET body = '{}' WHERE kind = 'bmcsetup'", "drivers", "it is required but was not given"),
+        ("DELETE FROM record WHERE kind = 'network'", "DHCP and DNS", "KeyError"),
+        ("", "DHCP and DNS", "ValueError: no such lease"),
+    ],
+)
+def test_doctor_goes_on_after_what_it_cannot_look_at(
+    cluster: Luna, state: Path, monkeypatch: pytest.MonkeyPatch, damage: str, check: str, why: str
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise ValueError("no such lease")
+
+    if damage:
+        with closing(sqlite3.connect(state / "luna.db")) as connection, connection:
+            assert connection.execute(damage).rowcount
+    else:
+        monkeypatch.setattr(checkup, "network_servers", fails)
+    assert cluster("doctor").status == 1
+    found = json.loads(cluster("doctor", "-o", "json").out)
+    (said,) = (one["message"] for one in found if (one["check"], one["status"]) == (check, "failed"))
+    assert said.startswith("This was not looked at, or not all of it: ")
+    assert why in said
+    assert ("store" in {one["check"] for one in found if one["status"] == "failed"}) == bool(damage)
+    assert {"services", "plugins"} < {one["check"] for one in found}
 
 
 def test_store_info_counts_and_migrate_copies(cluster: Luna, tmp_path: Path, monkeypatch: Any) -> None:

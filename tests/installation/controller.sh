@@ -61,6 +61,7 @@ look() {
     ps -eo user:20,args >"$1/processes"
     dig "@$here" +short +tries=5 node001.cluster >"$1/dns"
     ip netns exec client udhcpc -fqn -i wire -t 40 -T 1 -s /repository/tests/installation/lease.sh >"$1/dhcp"
+    cat /proc/sys/net/ipv4/tcp_mtu_probing >"$1/mtu"
     stat -c '%U %a %n' /var/lib/luna /var/lib/luna/store /var/lib/luna/store/* /etc/luna/luna.toml >"$1/modes"
 }
 

@@ -27,6 +27,11 @@ def test_the_network_is_served(controller: Path, layout: str) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_large_frames_may_vanish_on_the_way(controller: Path, layout: str) -> None:
+    assert (controller / layout / "mtu").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_needs_no_root_has_none(controller: Path, layout: str) -> None:
     assert users(controller, layout, "luna_core.web") == {"luna"}
     assert users(controller, layout, "luna_transport_torrent.seeder") == {"luna"}

@@ -252,7 +252,8 @@ def test_settings_are_those_that_somebody_declares(site: Any) -> None:
         return {"luna": 1, "setting": {name: {"value": value}}}
 
     apply(site, document("gone.plugin", "x"))
-    for bad in (document("http.prot", 80), document("http.port", "high"), document("http.port", None)):
+    unfit = (("http.prot", 80), ("http.port", "high"), ("http.port", None), ("power.timeout_s", 10**400))
+    for bad in (document(name, value) for name, value in unfit):
         with pytest.raises(BadInput, match=r"accepted (is|are) |Did you mean http\.port"):
             apply(site, bad, declared=CORE_SETTINGS)
     apply(site, document("http.port", 80), declared=CORE_SETTINGS)

@@ -40,12 +40,6 @@ def test_a_senseless_count(cluster: Any, count: int) -> None:
         next_names(cluster, count)
 
 
-@pytest.mark.parametrize("digits", [0, -3, 1000])
-def test_senseless_digits(cluster: Any, digits: int) -> None:
-    with pytest.raises(BadInput, match=f"setting node.digits: {digits} was given; accepted is a number from 1 to"):
-        next_names(cluster, 1, digits=digits)
-
-
 def test_ports_and_macs_go_to_the_nodes_in_their_order(cluster: Any) -> None:
     cluster.add(Switch, "sw")
     macs = [f"52:54:00:00:00:0{number}" for number in (3, 1, 2)]

@@ -71,3 +71,14 @@ def test_it_is_renewed_while_the_work_goes_on(compute: Site, monkeypatch: pytest
         first = held(luna)["until"]
         monkeypatch.setattr(leases, "LIFETIME", timedelta(hours=1))
         wait_until(lambda: held(luna)["until"] > first, "a later end of the lease")
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(timedelta(minutes=50), 1), (timedelta(days=365), 0)])
+def test_what_a_controller_left_whose_clock_was_a_year_ahead_holds_up_nobody(
+    compute: Site, other: Callable[[], Luna], monkeypatch: pytest.MonkeyPatch, ahead: timedelta, status: int
+) -> None:
+    right = leases.LIFETIME
+    monkeypatch.setattr(leases, "LIFETIME", right + ahead)
+    with other() as luna, leases.lease(luna, image_id(luna), "compute", "packing"):
+        monkeypatch.setattr(leases, "LIFETIME", right)
+        assert compute("osimage pack compute").status == status

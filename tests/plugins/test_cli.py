@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from luna_core import plugins
 from luna_core.cli.plugin import plugin
 from luna_core.errors import AlreadyExists, BadInput, LunaError, NotFound
+from luna_core.testing.command_line import Outcome, run_luna
 
 GOOD = """
 @hookimpl
@@ -159,3 +160,36 @@ class TestNew:
         with pytest.raises(AlreadyExists, match="mine exists"):
             luna("new", "lamp", "--directory", "mine")
         assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes"]
+
+
+class TestCommandOfAPlugin:
+    """`luna good` is the plugin's own, and so are its faults."""
+
+    def run(self, site, body: str, monkeypatch: pytest.MonkeyPatch, load: str = "luna_good:good") -> Outcome:
+        command = f"import click\n@click.command()\ndef good():\n    {body}\n"
+        hook = f"@hookimpl\ndef luna_commands(): return [t.Command(name='good', load='{load}', help='Good.')]\n"
+        site.install("luna-good", command + hook, name="good")
+        monkeypatch.delenv("LUNA_DEBUG", raising=False)
+        return run_luna(["good"])
+
+    def test_it_runs(self, site, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.run(site, "click.echo('works')", monkeypatch) == Outcome(0, "works\n", "")
+
+    def test_what_it_did_not_foresee_names_the_plugin_and_not_luna(self, site, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.run(site, "raise ValueError('no')", monkeypatch)
+        assert (done.status, done.out) == (1, "")
+        assert "Plugin 'good' failed in its command: ValueError('no')" in done.err
+        assert "LUNA_DEBUG=1" in done.err
+
+    def test_a_full_disk_is_no_fault_of_it(self, site, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.run(site, "with open('/dev/full', 'wb', 0) as log: log.write(b'x')", monkeypatch)
+        assert (done.status, done.err) == (1, "luna: No space left on device.\n")
+
+    def test_its_own_sentences_and_exit_status_stay(self, site, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.run(site, "raise click.ClickException('No licence.')", monkeypatch)
+        assert (done.status, done.err) == (1, "Error: No licence.\n")
+
+    def test_one_that_is_not_there_names_the_plugin(self, site, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.run(site, "pass", monkeypatch, load="luna_nowhere:good")
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith("luna: Plugin 'good': the command can't be loaded from luna_nowhere:good")

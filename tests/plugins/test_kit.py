@@ -50,6 +50,11 @@ def found(site, check, source: str) -> list[str]:
             "accepted is a click command",
         ),
         (
+            checks.its_settings_are_valid,
+            "@hookimpl\ndef luna_settings():\n    return 1 / 0",
+            "ZeroDivisionError: division by zero (luna_bad.py, line 8)",
+        ),
+        (
             checks.its_web_apps_exist,
             "@hookimpl\ndef luna_web_apps(): return [t.WebApp(prefix='/x', load='os:sep')]",
             "accepted is a callable",

@@ -51,6 +51,11 @@ def test_what_is_refused_leaves_nothing_registered(site, source: str, reason: st
     assert said.startswith(reason)
 
 
+def test_a_hook_without_its_mark_is_named_where_nothing_else_has_one(site) -> None:
+    site.install("luna-bad", "def luna_checks(): return []")
+    assert site.status(site.hooks())["luna-bad"] == ("failed", "luna_checks lacks @hookimpl")
+
+
 def test_two_names_for_one_module_are_one_too_many(site) -> None:
     module = site.install("luna-good", GOOD)
     site.install("luna-same", GOOD, target=module)

@@ -159,7 +159,7 @@ def test_what_can_not_boot_is_not_touched(bootable: Luna, machines: dict[str, An
 
 def test_without_waiting_it_ends_when_the_bmcs_have_accepted(bootable: Luna) -> None:
     assert bootable("boot --no-wait node001").out == "node001: boots\n"
-    assert bootable("boot --group compute --dry-run").out.splitlines()[-1] == "node[001-012]: boot"
+    assert bootable("boot --group compute --dry-run").out.splitlines()[-1] == "node[001-012]: boot (dry run)"
     assert bootable("boot nodes").status == 2
 
 

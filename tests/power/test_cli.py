@@ -62,6 +62,19 @@ def test_each_node_that_fails_says_why_and_the_others_go_on(cluster: Luna) -> No
     assert done.out.splitlines()[-2:] == ["node[001,006-007]: on", "lost,node[002-005]: failed"]
 
 
+def test_what_is_called_bmc_and_is_none_can_be_made_one(cluster: Luna) -> None:
+    cluster("group interface add bare eth1 --network ipmi")
+    cluster("group interface rename bare eth1 BMC")
+    assert cluster("node add lost --group bare").status == 0
+    for owner in ("group", "node"):
+        told = cluster("power status lost").err
+        assert told.startswith(f"lost: interface BMC is of type ethernet; 'luna {owner} interface change "), told
+        remedy = told.split("'")[1].removeprefix("luna ")
+        assert cluster(remedy).status == 0, remedy
+        assert cluster("power status lost").out == "lost: off\n"
+        cluster("node interface change lost BMC --type ethernet")
+
+
 def test_json_has_every_node_in_order_with_its_value_or_error(cluster: Luna) -> None:
     cluster("node change node002 --bmcsetup refusing")
     done = cluster("power status node[001-002] -o json")
@@ -93,7 +106,7 @@ def test_waiting_ends_in_words(cluster: Luna) -> None:
 def test_a_dry_run_tells_and_touches_nothing(cluster: Luna, machines: dict[str, Any]) -> None:
     done = cluster("power off node[001-012] --dry-run")
     assert done.out.splitlines()[0] == "node001: off through fake at 10.148.0.1 as admin"
-    assert done.out.splitlines()[-1] == "node[001-012]: off"
+    assert done.out.splitlines()[-1] == "node[001-012]: off (dry run)"
     assert not machines
 
 

@@ -1,5 +1,6 @@
 """What `luna services install` would write, and what it refuses."""
 
+import shlex
 from configparser import ConfigParser
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from luna_core.errors import BadInput
+from luna_core.run import run
 from luna_core.services.installation import planned
 from luna_core.settings import MachineSettings, machine_settings
 
@@ -67,3 +69,19 @@ def test_what_excludes_another_unit_is_ordered_beside_it(settings: MachineSettin
     part = ConfigParser(strict=False)
     part.read_string(files(settings, ["lweb"])["luna@.service"].replace("%", ""))
     assert part["Unit"]["Conflicts"] in part["Unit"]["After"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("0", "1"), ("2", "2")])
+def test_large_frames_may_vanish_though_services_set_nothing_of_the_kernel(
+    settings: MachineSettings, before: str, after: str
+) -> None:
+    """The file server can't do it itself: its /proc/sys is read-only."""
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(files(settings)["luna.service"])
+    assert unit["Service"]["ProtectKernelTunables"] == "yes"
+    ignored_and_unconfined, *command = shlex.split(unit["Service"]["ExecStartPre"].replace("-+", "-+ ", 1))
+    assert ignored_and_unconfined == "-+"
+    place = "/proc/sys/net/ipv4/tcp_mtu_probing"
+    script = f"echo {before} > {place} && {shlex.join(command)} && cat {place}"
+    assert run(["unshare", "--net", "sh", "-euc", script]) == f"{after}\n"

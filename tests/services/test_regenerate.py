@@ -47,6 +47,23 @@ def test_a_store_that_is_away_for_a_while_stops_nothing() -> None:
     assert Scripted(1, away, away, 1, away, 2, 2, 2, 2).run() == [1, 2]
 
 
+def test_a_refresh_that_failed_is_done_again_and_told_once(capfd: pytest.CaptureFixture[str]) -> None:
+    class Failing(Scripted):
+        async def refresh(self) -> None:
+            await super().refresh()
+            if len(self.refreshed_after) < 3:
+                raise StoreError("There is no primary.")
+
+        def run(self) -> list[Hashable]:
+            watch = Watch(newest=self.newest, refresh=self.refresh, poll_s=0, quiet_s=0, longest_s=60, again_s=0)
+            with pytest.raises(KeyboardInterrupt):
+                asyncio.run(watch.run())
+            return self.refreshed_after
+
+    assert Failing(*[1] * 20).run() == [1, 1, 1]
+    assert capfd.readouterr().err == "luna: There is no primary.\n"
+
+
 def test_a_change_during_a_refresh_is_not_lost() -> None:
     class Busy(Scripted):
         async def refresh(self) -> None:

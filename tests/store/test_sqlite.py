@@ -15,6 +15,7 @@ import pytest
 
 from luna_core.errors import BadInput, StoreError
 from luna_core.interfaces import Transaction
+from luna_core.run import run
 from luna_core.settings import MachineSettings
 from luna_core.store import open_store, sqlite_file
 from luna_core.store.sqlite import SqliteStore
@@ -185,6 +186,26 @@ def test_a_full_disk_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch
         apply(store, *(new(str(number), {"text": "x" * 1_000}) for number in range(500)))
     assert [write.id for write in contents(store)] == ["before"]
     apply(store, new("after"))
+
+
+def test_a_disk_that_is_full_is_told_to_readers_too(path: Path) -> None:
+    directory = path.parent / "small"
+    directory.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=1m", "luna-test", directory])
+    try:
+        path = directory / "luna.db"
+        store = opened(path)
+        apply(store, new("before"))
+        store.close()
+        run(["sh", "-c", f"! cat /dev/zero > {directory}/log"])
+        with pytest.raises(StoreError, match=f"{path} is unchanged, because the disk is full"):
+            fetch(opened(path))
+        (directory / "log").unlink()
+        store = opened(path)
+        assert [write.id for write in contents(store)] == ["before"]
+        store.close()
+    finally:
+        run(["umount", "--lazy", directory])
 
 
 def test_a_write_that_fails_changes_nothing(path: Path) -> None:

@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,13 +28,13 @@ ADDRESS = "127.0.0.1"
 # The node's own, which the image does not have.
 IDENTITY = ("etc/hostname", "etc/machine-id", "etc/hosts", "etc/network.fake")
 ROOT = 'rm -rf "$NEWROOT"; [ ! -p {0} ] || read -r line < {0}; mkdir "$NEWROOT"; mount --bind "$NEWROOT" "$NEWROOT"'
+_PYTHON = f'{sys.executable} {HERE}/luna_python.py "$@"'
 _WRAPPERS = {
     # Paths in a script that is fetched become those of this node.
-    "curl": 'status=0; /usr/bin/curl "$@" || status=$?; [ ! -e {run}/answer ] || sed -i "{moves}" {run}/answer; '
-    "exit $status",
-    "luna-python": f'PYTHONPATH={SOURCES} exec {sys.executable} {HERE}/luna_python.py "$@"',
+    "luna-python": f"export PYTHONPATH={SOURCES}\n[ $2 = luna_core.node.request ] || exec {_PYTHON}\n"
+    f'status=0; {_PYTHON} > {{run}}/fetched || status=$?; sed "{{moves}}" {{run}}/fetched; exit $status',
     # Delays between attempts are cut short, but not the patience with a controller that is away at the end.
-    "sleep": "case $1 in 5) exec /bin/sleep 5 ;; *) exec /bin/sleep 0.3 ;; esac",
+    "sleep": "exec /bin/sleep 0.3",
     "reboot": "echo reboot >> {console}; exec /bin/sleep infinity",
 }
 
@@ -77,6 +78,20 @@ class Site:
         process = self.processes.pop(name)
         process.kill()
         process.wait()
+
+    def kill_messenger(self) -> None:
+        """What tells the node's reports dies by itself, as where memory runs out."""
+        wait_until(self._messenger, "the messenger")
+        os.kill(self._messenger()[0], signal.SIGKILL)
+
+    def _messenger(self) -> list[int]:
+        command = f"{sys.executable} {HERE}/luna_python.py -m luna_core.node.messenger http://{ADDRESS}:{self.port} "
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if (directory / "cmdline").read_bytes().replace(b"\0", b" ").startswith(command.encode()):
+                    found.append(int(directory.name))
+        return found
 
     def hold(self) -> Path:
         """Let nodes wait in their first phase until a line is written to the file that this returns."""

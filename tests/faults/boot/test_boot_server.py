@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from luna_core.run import run
 from luna_core.testing.delivery import wait_until
 from luna_core.testing.mongod import ReplicaSet
 
@@ -35,6 +36,7 @@ def test_a_node_installs_on_while_it_is_away_and_tells_it_everything(make_site: 
     site.boot()
     site.says("prescript started")
     site.kill("lweb")
+    site.kill_messenger()
     go.write_text("\n")
     site.says("finish done")
     site.start_lweb()
@@ -59,6 +61,28 @@ def test_the_primary_of_its_store_dies_and_then_another_controller_takes_its_add
     second.write_text("\n")
     arrives(site)
     assert site.luna("node list -o json").json[0]["state"] == "installed"
+
+
+def test_the_disk_of_its_store_is_full_for_a_while(make_site: MakeSite) -> None:
+    site = make_site()
+    state, kept = site.directory / "state", site.directory / "moved"
+    state.rename(kept)
+    state.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=64m", "luna-test", state])
+    try:
+        run(["cp", "--archive", f"{kept}/.", state])
+        go = site.hold()
+        site.start_lweb()
+        site.boot()
+        site.says("prescript started")
+        run(["sh", "-c", f"! cat /dev/zero > {state}/log"])
+        go.write_text("\n")
+        log = site.directory / "lweb.log"
+        wait_until(lambda: "/boot/status" in log.read_text() and "the disk is full" in log.read_text(), "the refusal")
+        (state / "log").unlink()
+        arrives(site)
+    finally:
+        run(["umount", "--lazy", state])
 
 
 @pytest.mark.parametrize("years", [1, -1])

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from luna_core.testing.delivery import wait_until
+
 Site = Any
 
 
@@ -44,6 +46,7 @@ def test_a_version_that_is_gone_is_left_for_the_one_that_was_rolled_back_to(make
     go.write_text("\n")
     site.says("download failed")
     site.says("prescript started", times=2)
+    wait_until(lambda: "asks for the version in force" in site.luna("why node001").out, "the reason and what follows")
     go.write_text("\n")
     site.is_whole(first)
     assert ("download", "failed") in site.events()
