@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from luna_core.errors import BadInput
 from luna_core.hooks import Hooks
 from luna_core.interfaces import NodeNames
+from luna_core.settings import parse_setting
 from luna_core.testing.discovery import DiscoveryContract
-from luna_core.types import Machine
+from luna_core.types import Machine, Setting
+from luna_discovery_switchport.plugin import INTERVAL, MOST_MACS
 from luna_discovery_switchport.snapshot import Cabling, Entry, Folder, Port, Snapshot
 
 MAC, UPLINKED = "52:54:00:00:00:01", "52:54:00:00:00:02"
@@ -86,3 +89,9 @@ class TestContract(DiscoveryContract):
     ) -> None:
         (folder.snapshots / "sw02.json").write_text('{"switch": "sw02"}')
         assert [one.value.node for one in hooks.luna_discover([MAC], machine, nodes)] == ["node001"]
+
+
+@pytest.mark.parametrize(("setting", "value", "accepted"), [(INTERVAL, 0.5, "1 to 86400"), (MOST_MACS, 0, "1 to ")])
+def test_a_number_that_would_stop_it_is_refused(setting: Setting, value: float, accepted: str) -> None:
+    with pytest.raises(BadInput, match=f"setting {setting.name}: {value} was given; accepted is from {accepted}"):
+        parse_setting(setting, value)

@@ -2,15 +2,18 @@
 
 import asyncio
 import bisect
+import time
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luna_core.types import Switch
-from luna_discovery_switchport import ber, tables
+from luna_discovery_switchport import ber, poller, tables
 from luna_discovery_switchport.agent import Agent
 from luna_discovery_switchport.ber import Oid, Value
 from luna_discovery_switchport.failures import Silent, SnmpError
@@ -194,6 +197,44 @@ def test_names_are_read_again_only_now_and_then() -> None:
     soon = poll(talk, first, now=1001.0)
     assert [one.name for one in soon.ports] == ["old"]
     assert [one.name for one in poll(talk, soon, now=1000.0 + EVERYTHING_EVERY_S).ports] == ["new"]
+
+
+def test_times_of_a_clock_that_was_ahead_are_old() -> None:
+    year = 365 * 86400.0
+    first = poll(FakeTalk({**bridge({MAC: 1}, {1: 10}), (*tables.IF_NAME, 10): b"old"}), now=year)
+    later = poll(FakeTalk({**bridge({OTHER: 1}, {1: 10}), (*tables.IF_NAME, 10): b"new"}), first, now=1000.0)
+    assert [one.name for one in later.ports] == ["new"]
+    assert [one.mac for one in later.entries] == [OTHER]
+
+
+@pytest.mark.parametrize("then", [1e9 - 365 * 86400, 1e9 + 365 * 86400])
+def test_a_clock_that_is_set_stops_no_poller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, then: float) -> None:
+    clock = [1e9]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    monkeypatch.setattr(poller, "_TICK_S", 0.01)
+    known = poller.Watched(SWITCH, Snapshot(switch="sw01"), agent=Agent(SWITCH, FakeTalk(bridge({}, {}))))
+
+    async def was_polled_at(when: float) -> None:
+        while known.snapshot.polled_at != when:
+            await asyncio.sleep(0.01)
+
+    async def watch(watching: poller.Poller) -> None:
+        stopped = asyncio.Event()
+        task = asyncio.create_task(watching.run(stopped))
+        async with asyncio.timeout(60):
+            await was_polled_at(clock[0])
+            clock[0] = then
+            await was_polled_at(then)
+        stopped.set()
+        await task
+
+    class Store:
+        settings = SimpleNamespace(services_directory=tmp_path)
+
+        def look(self, read: object) -> int:
+            return -1
+
+    asyncio.run(watch(poller.Poller(Store(), interval_s=0.01, watched={"sw01": known})))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,15 @@ from luna_core.types import Check, Cluster, Command, Service, Setting, Sighting
 if TYPE_CHECKING:
     from luna_discovery_switchport.known import Known
 
-INTERVAL = Setting(name="switchport.interval_s", default=60.0, help="Seconds between two polls of each switch.")
+INTERVAL = Setting(
+    name="switchport.interval_s",
+    default=60.0,
+    least=1,
+    most=86_400,
+    help="Seconds between two polls of each switch.",
+)
 MOST_MACS = Setting(
-    name="switchport.most_macs", default=8, help="A port with more MACs is an uplink, and names no machine."
+    name="switchport.most_macs", default=8, least=1, help="A port with more MACs is an uplink, and names no machine."
 )
 
 

@@ -20,11 +20,12 @@ KEPT_S = 3600.0
 async def read_switch(agent: Agent, before: Snapshot | None = None, now: float | None = None) -> Snapshot:
     """Ask the switch; what hardly changes is taken from `before` while that is fresh. Raises SnmpError.
 
-    What was seen before and is no longer is kept for a while, with the time when it was last seen.
+    What was seen before and is no longer is kept for a while, with the time when it was last seen. Times that lie far
+    ahead are of a clock that was wrong, and as old.
     """
     at = time.time() if now is None else now
     before = before or Snapshot(switch=agent.switch.name)
-    reading = Reading(agent=agent, before=before, everything=at - before.named_at >= EVERYTHING_EVERY_S)
+    reading = Reading(agent=agent, before=before, everything=abs(at - before.named_at) >= EVERYTHING_EVERY_S)
     base, root_port = await agent.get(tables.BASE_ADDRESS, tables.STP_ROOT_PORT)
     reading.if_indexes = if_index_of_port(await reading.column(tables.BASE_PORT_IF_INDEX))
     await read_forwarding(reading)
@@ -119,5 +120,5 @@ def _aged(reading: Reading, now: float) -> Iterator[Entry]:
         known = earlier.get((one.mac, one.vlan, one.bridge_port))
         yield replace(one, first_seen=known.first_seen if known else now, last_seen=now)
     for old in reading.before.entries:
-        if old.mac not in seen and old.mac not in reading.own_macs and now - old.last_seen < KEPT_S:
+        if old.mac not in seen and old.mac not in reading.own_macs and abs(now - old.last_seen) < KEPT_S:
             yield replace(old, present=False)

@@ -26,12 +26,13 @@ _LONGEST_BACK_OFF = 8
 
 @dataclass
 class Watched:
-    """A switch, what it last said, and when to ask it again (seconds since 1970)."""
+    """A switch, what it last said, and when to ask it again, by a clock that nobody sets."""
 
     switch: Switch
     snapshot: Snapshot
-    started_at: float = 0.0
-    next_at: float = 0.0
+    started_s: float = 0.0
+    next_s: float = 0.0
+    asked_at: float = 0.0
     pause_s: float = 0.0
     agent: Agent | None = None
     task: asyncio.Task[None] | None = None
@@ -62,7 +63,7 @@ class Poller:
         self._folder.wanted.touch()
         while not stopped.is_set():
             await self._follow_store()
-            self.start_due(time.time())
+            self.start_due(time.monotonic())
             try:
                 await asyncio.wait_for(stopped.wait(), _TICK_S)
             except TimeoutError:
@@ -70,16 +71,16 @@ class Poller:
         for one in self.watched.values():
             one.stop()
 
-    def start_due(self, now: float) -> None:
+    def start_due(self, now_s: float) -> None:
         """Begin to ask each switch whose time has come, or for whose answer a machine waits."""
         asked_at = self._folder.asked_at()
         for one in self.watched.values():
             if one.task and not one.task.done():
                 continue
             pause = max(_SHORTEST_PAUSE_S * min(one.snapshot.failures + 1, _LONGEST_BACK_OFF), one.pause_s)
-            wanted = asked_at > one.started_at and now - one.started_at >= pause
-            if wanted or now >= one.next_at:
-                one.started_at = now
+            wanted = asked_at != one.asked_at and now_s - one.started_s >= pause
+            if wanted or now_s >= one.next_s:
+                one.started_s, one.asked_at = now_s, asked_at
                 one.task = asyncio.create_task(self._poll(one))
 
     async def _poll(self, one: Watched) -> None:
@@ -92,8 +93,8 @@ class Poller:
             snapshot = one.snapshot.failed(f"switch {one.switch.name}: its answer is not understood: {error!r}.")
         if snapshot.error != one.snapshot.error:
             print(snapshot.error or f"switch {one.switch.name}: it answers", flush=True)
-        one.snapshot, one.pause_s = snapshot, _PAUSE_TO_POLL * (time.time() - one.started_at)
-        one.next_at = one.started_at + self.interval_s * min(2 ** max(0, snapshot.failures - 1), _LONGEST_BACK_OFF)
+        one.snapshot, one.pause_s = snapshot, _PAUSE_TO_POLL * (time.monotonic() - one.started_s)
+        one.next_s = one.started_s + self.interval_s * min(2 ** max(0, snapshot.failures - 1), _LONGEST_BACK_OFF)
         try:
             self._folder.write(snapshot)
         except OSError as error:

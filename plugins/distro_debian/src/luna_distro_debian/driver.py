@@ -21,7 +21,7 @@ _RENDERERS = {
 # Else it configures the network for what it takes for a cloud, at each boot.
 _NO_CLOUD = NodeFile(path="/etc/cloud/cloud.cfg.d/99-luna.cfg", content="network: {config: disabled}\n")
 _SYSTEM = ("systemd-sysv", "dbus", "udev", "openssh-server", "iproute2", "kmod", "ca-certificates")
-_FOR_THE_INITRAMFS = ("dracut", "curl", "xz-utils", "zstd", "busybox-static")
+_FOR_THE_INITRAMFS = ("dracut", "xz-utils", "zstd", "busybox")
 
 
 class Debian(Distro):

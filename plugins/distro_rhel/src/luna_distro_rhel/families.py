@@ -17,7 +17,7 @@ class El10:
     name: ClassVar[str] = "RHEL 10"
     database: ClassVar[str] = "usr/lib/sysimage/rpm"
     # What the initramfs is made of beside dracut, which brings xz along for its modules.
-    packages: ClassVar[tuple[str, ...]] = ("curl", "tar", "procps-ng", "util-linux")
+    packages: ClassVar[tuple[str, ...]] = ("tar", "procps-ng", "util-linux")
 
 
 class El9(El10):
