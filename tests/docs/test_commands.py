@@ -1,6 +1,7 @@
 """Every `luna …` that a page or an error names can be typed: its commands and options exist."""
 
 import re
+import runpy
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,9 @@ import click
 import pytest
 
 from luna_core.cli.main import cli
+from luna_core.errors import LunaError
+from luna_core.testing import facts
+from luna_core.testing.command_line import run_luna
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
@@ -70,3 +74,19 @@ def test_what_is_said_can_be_typed(paths: Sequence[Path], read: Callable[[str], 
     lines = {line: path for path in paths for line in read(path.read_text())}
     assert len(lines) >= 50
     assert {line: (path.name, said) for line, path in lines.items() if (said := wrong_in(words_of(line)))} == {}
+
+
+def test_the_page_s_plugin_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/how-to/write-a-plugin.md").read_text()
+    (source,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    certificate, root = tmp_path / "site-ca.pem", tmp_path / "root"
+    (tmp_path / "site.py").write_text(source.replace("/etc/ssl/site-ca.pem", str(certificate)))
+    monkeypatch.setenv("LUNA_STATE_DIRECTORY", str(tmp_path))
+    assert run_luna(["plugin", "check", str(tmp_path / "site.py")]).status == 0
+    plugin = runpy.run_path(str(tmp_path / "site.py"))
+    (root / "etc/ssl").mkdir(parents=True)
+    with pytest.raises(LunaError, match="is missing on the controller"):
+        plugin["luna_image_configure"](facts.image(root), root)
+    certificate.write_text("authority\n")
+    plugin["luna_image_configure"](facts.image(root), root)
+    assert (root / "etc/ssl/site-ca.pem").read_text() == "authority\n"
