@@ -57,7 +57,7 @@ class Grab:
             if not self.is_new:
                 progress(0, 0, "copying the tree")
                 trees.copy_tree(tree, place.draft)
-            copy = replace(self.copy, target=f"{place.draft}/", partial=str(place.partial), known=place.earlier)
+            copy = replace(self.copy, target=f"{place.draft}/", known=place.earlier)
             copy.run(progress, self.changes.size_bytes, "fetching")
             sources.refuse_no_system(place.draft, self.copy.source)
             self.put_in_place(place.draft)
@@ -116,7 +116,6 @@ def _copy(
             *left_alone(distro, own, files),
             *of_files_mounted(system.foreign),
         ],
-        partial=str(image.path.parent / ".luna-partial"),
         delete=wishes.delete,
         checksum=wishes.checksum,
     )

@@ -19,7 +19,7 @@ from luna_core.operations.transfer.changes import Changes
 from luna_core.operations.transfer.grab import Wishes, own_excludes
 from luna_core.operations.transfer.login import Account, Logins, alias, logins
 from luna_core.operations.transfer.rsync import Copy
-from luna_core.operations.transfer.rules import PARTIAL, kept_private, left_alone, of_mounts
+from luna_core.operations.transfer.rules import kept_private, left_alone, of_mounts
 from luna_core.operations.transfer.system import ask, refuse_other
 from luna_core.operations.transfer.targets import Target
 
@@ -88,7 +88,6 @@ class Push:
                 *left_alone(self._distro, self._own, files),
                 *private,
             ],
-            partial=PARTIAL,
             delete=self._wishes.delete,
             checksum=self._wishes.checksum,
         )

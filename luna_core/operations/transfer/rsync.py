@@ -26,8 +26,9 @@ _PROGRESS = re.compile(r"\s*([0-9,.]+)\s+[0-9]+%\s")
 class Copy:
     """The files of `source` below `target`, both as rsync names places; what the rules name is left alone.
 
-    With `delete`, what the source has not goes from the target, after the rest was copied. Files that have half
-    arrived are kept in the directory `partial` of the receiving side, for another try. `known` are directories beside
+    With `delete`, what the source has not goes from the target, after the rest was copied. A file that has half
+    arrived is fetched anew by the next try: --partial-dir, which would keep it, has failed where it is an absolute path
+    since rsync's security fixes of 2025 (github.com/RsyncProject/rsync/issues/715, 722). `known` are directories beside
     the target that may have the same files; they are linked, not fetched. `checksum` compares contents, not times.
     """
 
@@ -35,7 +36,6 @@ class Copy:
     source: str
     target: str
     rules: Sequence[str]
-    partial: str
     delete: bool
     checksum: bool = False
     known: Sequence[Path] = ()
@@ -62,7 +62,7 @@ class Copy:
             run_contained(
                 [
                     *("rsync", *_WHOLE, *more, f"--rsh=ssh -F {self.logins.configuration}"),
-                    *(f"--rsync-path={self.logins.privileged}rsync", f"--partial-dir={self.partial}"),
+                    f"--rsync-path={self.logins.privileged}rsync",
                     *(f"--link-dest={one}" for one in self.known),
                     *(["--delete-delay"] if self.delete else []),
                     *(["--checksum"] if self.checksum else []),

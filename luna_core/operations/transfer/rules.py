@@ -10,8 +10,6 @@ from luna_core.image.private import PATTERNS
 from luna_core.interfaces import Distro
 from luna_core.operations.transfer.mounts import Mount
 
-# Where rsync keeps what has half arrived on a node. Nobody but root may write there.
-PARTIAL: Final = "/var/lib/luna-push"
 # Of any Linux: what lives in memory, data of users, what names one machine, its disks and its boot loader.
 ALWAYS: Final = (
     *("/proc/*", "/sys/*", "/dev/*", "/run/*", "/tmp/*", "/var/tmp/*", "/mnt/*", "/media/*", "/home/*"),  # noqa: S108
@@ -20,7 +18,7 @@ ALWAYS: Final = (
     *("/etc/lvm/archive/*", "/etc/lvm/backup/*", "/etc/lvm/devices/*", "/etc/multipath/bindings"),
     *("/etc/multipath/wwids", "/etc/udev/rules.d/70-persistent-*", "/etc/krb5.keytab", "/etc/ssh/ssh_host_*"),
     *("/boot/efi/*", "/efi/*", "/boot/grub/*", "/boot/grub2/*", "/boot/loader/*", "/etc/kernel/cmdline"),
-    *("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret", PARTIAL),
+    *("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"),
 )
 
 

@@ -21,11 +21,10 @@ _RENAME_EXCHANGE = 2
 
 @dataclass(frozen=True)
 class Stage:
-    """A directory beside a tree that is to become it, those of earlier tries, and one for what has half arrived."""
+    """A directory beside a tree that is to become it, and those of earlier tries."""
 
     draft: Path
     earlier: tuple[Path, ...]
-    partial: Path
 
 
 @contextmanager
@@ -50,19 +49,17 @@ def stage(tree: Path, needed_bytes: int, what: str) -> Iterator[Stage]:
         draft.chmod(0o755)
     except OSError as error:
         raise LunaError(f"{tree.parent} can't be written: {error.strerror}.") from error
-    partial = tree.parent / f".{tree.name}.luna-partial"
     try:
-        yield Stage(draft, tuple(kept), partial)
+        yield Stage(draft, tuple(kept))
     except CommandFailed as error:
         if os.strerror(errno.ENOSPC) not in str(error):
             raise
         # Others write there too, luna's store perhaps, and the next try would find no room.
-        for spoilt in (draft, partial):
-            remove_tree(spoilt)
+        remove_tree(draft)
         raise LunaError(
             f"{tree.parent} is full; what had come was deleted, and the tree is as it was. {error}"
         ) from error
-    for done in (*kept, draft, partial):
+    for done in (*kept, draft):
         remove_tree(done)
 
 
