@@ -108,7 +108,9 @@ class Child:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         _signal_group(process, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), self._patience.stop_s)
+            # wait_for of Python 3.11 loses a cancellation that comes as the process ends, and luna would run for ever.
+            async with asyncio.timeout(self._patience.stop_s):
+                await process.wait()
         except TimeoutError:
             self._say(f"did not stop within {self._patience.stop_s:g} s")
         finally:

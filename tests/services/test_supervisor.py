@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ async def until(condition: Callable[[], Any]) -> None:
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -114,6 +115,30 @@ def test_stopping_leaves_no_process_however_stubborn(status_file: Path, tmp_path
     supervise(status_file, scenario, Patience(stop_s=0.2))
     assert not [pid for pid in numbers(pids) if alive(pid)]
     assert services(status_file) == {}
+
+
+def test_a_service_that_ends_while_luna_stops_it_is_not_started_again(
+    status_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where systemd sends SIGTERM to it and to luna at once."""
+    send = child._signal_group
+
+    def send_and_stop_luna(process: asyncio.subprocess.Process, number: int) -> None:
+        send(process, number)
+        task = asyncio.current_task()
+        if number == signal.SIGTERM and task:
+            loop = asyncio.get_running_loop()
+            # Its turn is after that of the news that the process ended.
+            loop.call_soon(loop.call_soon, task.cancel)
+
+    monkeypatch.setattr(child, "_signal_group", send_and_stop_luna)
+
+    async def scenario(supervisor: Supervisor) -> None:
+        await supervisor.apply([shell("brief", "exit 0")], (), ())
+        ((_, task),) = supervisor._running.values()
+        await until(task.done)
+
+    supervise(status_file, scenario)
 
 
 def test_only_what_changed_is_restarted_and_only_what_asked_for_it_reloaded(status_file: Path, tmp_path: Path) -> None:
@@ -196,8 +221,13 @@ asyncio.run(main())
 
 
 def members(group: int) -> list[int]:
-    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    return [pid for pid in pids if alive(pid) and os.getpgid(pid) == group]
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        # Other processes of this machine come and go while they are looked at.
+        with suppress(ProcessLookupError):
+            if os.getpgid(int(path.name)) == group and alive(int(path.name)):
+                found.append(int(path.name))
+    return found
 
 
 @pytest.mark.parametrize("abstract", [False, True])
