@@ -26,8 +26,8 @@ luna_report() {
     echo "$2" > "/run/luna/status/$1"
     [ "$2" != failed ] || echo "$1" > /run/luna/failure-reported
     read -r luna_uptime _ < /proc/uptime
-    # Read in the order of their names.
-    luna_entry=/run/luna/reports/$(printf '%012.2f' "$luna_uptime")
+    # Read in the order of their names. With the process, for two may report in the same hundredth of a second.
+    luna_entry=/run/luna/reports/$(printf '%012.2f-%07d' "$luna_uptime" $$)
     while [ -e "$luna_entry" ]; do luna_entry=$luna_entry+; done
     {
         printf '%s\n' "node=$LUNA_NODE" "phase=$1" "status=$2" "exit_status=${3:-}" "uptime_s=$luna_uptime"

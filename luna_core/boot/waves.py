@@ -62,7 +62,7 @@ class _Loading:
 
 
 class Waves:
-    """Places at the controller and its relays, by node. Safe to use from many threads; a restart lets everybody in."""
+    """Places at the controller and its relays, by node. Safe to use from many threads; a restart forgets all of it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -176,13 +176,18 @@ class BootService:
             before = sessions.authenticate(work, token, node, address)
             return before, self._event(work, before, event)
 
-        before, after = self.commits.run(keep)
+        kept: list[tuple[BootSession, BootSession]] = []
+        last = (event.phase, event.status) == (sessions.LAST_PHASE, "done")
+        if last and not self.up_port() and self._is_to_boot_locally(session := self._session(token, node, address)):
+            # In one step, for the session ends with it: what fails is reported again, what is kept is not.
+            self._boot_locally(session, lambda work: kept.append(keep(work)))
+        else:
+            kept.append(self.commits.run(keep))
+        before, after = kept[-1]
         if before.outcome != after.outcome:
             if after.outcome == "installed":
                 self._relays.withdraw(after.node)
             self._tell(after.node, before.outcome, after.outcome)
-        if after.outcome == "installed" and not self.up_port() and self._is_to_boot_locally(after):
-            self._boot_locally(after, lambda work: None)
 
     def progress(self, token: str, address: str, figures: dict[str, float | str]) -> None:
         """Keep the newest figures of a transfer; raises Refused."""
@@ -192,6 +197,9 @@ class BootService:
             sessions.record_progress(work, session.id, figures)
 
         self.commits.run(keep)
+
+    def _session(self, token: str, node: str, address: str) -> BootSession:
+        return self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
 
     def _boot(self, node: Node, verdict: Verdict, machine: types.Machine, url: str) -> str:
         facts = verdict.facts or self._views.read(lambda work, view: self._facts(work, view, node.id))

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from luna_core.boot.scripts import load_templates
@@ -34,7 +36,7 @@ KEPT_CONNECTIONS = 512
 
 @click.command()
 @click.option(
-    "--address", default="::", show_default=True, help="Address to listen on; :: is every one of both families."
+    "--address", default=lambda: everywhere(), help="Address to listen on; every one of both families if not given."
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port; the setting http.port if not given.")
 @click.option("--https-port", type=click.IntRange(0, 65535), help="The setting https.port if not given; 0 for none.")
@@ -60,6 +62,11 @@ def serve(address: str, port: int | None, https_port: int | None) -> None:
             service.commits.close()
 
 
+def everywhere() -> str:
+    """What is every address of both families; of IPv4, where the kernel has no IPv6 (ipv6.disable=1)."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - it serves the network
+
+
 def without_sessions(app: WsgiApplication) -> WsgiApplication:
     """The same application for HTTP beside HTTPS: whoever sends a session's token is refused, so that no node does."""
 
@@ -72,20 +79,48 @@ def without_sessions(app: WsgiApplication) -> WsgiApplication:
     return application
 
 
+class _Server(wsgi.Server):
+    """Gives a connection to a thread when something came by it; with cheroot's the silent hold every thread."""
+
+    def process_conn(self, conn: HTTPConnection) -> None:
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
+
+
 def listener(address: str, port: int, app: WsgiApplication) -> wsgi.Server:
     """A server for HTTP that isn't started yet; port 0 is any that is free."""
-    server = wsgi.Server(
+    server = _Server(
         (address, port), app, numthreads=THREADS, request_queue_size=WAITING_CONNECTIONS, server_name="luna"
     )
     server.keep_alive_conn_limit = KEPT_CONNECTIONS
     return server
 
 
+class _TlsAdapter(BuiltinSSLAdapter):
+    """Leaves the handshake to the connection's own thread: in cheroot's, who is silent would hold up everybody."""
+
+    def wrap(self, sock: ssl.SSLSocket) -> tuple[ssl.SSLSocket, dict[str, str]]:
+        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class _TlsConnection(HTTPConnection):
+    def communicate(self) -> bool:
+        try:
+            self.socket.do_handshake()
+        except OSError:  # as ssl.SSLError is
+            return False
+        return bool(super().communicate())  # type: ignore[no-untyped-call]
+
+
 def with_tls(server: wsgi.Server, settings: MachineSettings) -> wsgi.Server:
     """The same server for HTTPS. Raises LunaError without a certificate."""
     where = certificates(settings)
+    server.ConnectionClass = _TlsConnection
     try:
-        server.ssl_adapter = BuiltinSSLAdapter(str(where.server), str(where.server_key))
+        server.ssl_adapter = _TlsAdapter(str(where.server), str(where.server_key))
     except (OSError, ssl.SSLError) as error:
         sentence = f"setting https.port: {where.server} can't be used: {error}; 'luna tls init' makes it."
         raise LunaError(sentence) from error

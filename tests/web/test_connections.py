@@ -1,5 +1,8 @@
 """How lweb treats the connections of many nodes."""
 
+import errno
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPConnection
@@ -7,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from luna_core.web.server import listener
+from luna_core.web.server import THREADS, everywhere, listener
 
 NODES = 64
 
@@ -40,3 +43,31 @@ def test_many_nodes_ask_again_by_the_connections_that_they_have(port: int) -> No
             assert (answer.read(), answer.will_close) == (b"luna", False)
     for node in nodes:
         node.close()
+
+
+def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(port: int) -> None:
+    # Each of them would have a thread until the server's time-out, which is ten minutes here.
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * THREADS)]
+    node = HTTPConnection("127.0.0.1", port, timeout=60)
+    node.request("GET", "/")
+    assert node.getresponse().read() == b"luna"
+    for connection in (node, *silent):
+        connection.close()
+
+
+class _SocketWithoutIPv6(socket.socket):
+    """As of a kernel that was started with ipv6.disable=1."""
+
+    def __init__(self, family: int = -1, *others: Any, **named: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        super().__init__(family, *others, **named)
+
+
+def test_without_ipv6_lweb_serves_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", _SocketWithoutIPv6)
+    server = listener(everywhere(), 0, lambda environ, start_response: [b""])
+    server.prepare()
+    with socket.create_connection(("127.0.0.1", server.bind_addr[1]), timeout=60):
+        pass
+    server.stop()

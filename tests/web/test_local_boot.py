@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from luna_core.boot.sessions import boots
+from luna_core.errors import LunaError
 from luna_core.model import Node
 from luna_core.model.boot import BootEvent, BootSession
 from luna_core.operations import history
@@ -16,10 +17,21 @@ ASKED = {"root": "disk", "partscript": "mount /dev/sda1 $NEWROOT", "local_boot_a
 
 
 @pytest.fixture
-def boot(server: Any) -> Any:
+def boot(server: Any, begin: Any) -> Any:
     """Has node001 boot with these values of its own, and report these phases; returns its session."""
 
     def run(values: dict[str, Any], reports: Any = INSTALLED) -> BootSession:
+        begin(values, reports)
+        return newest(server)
+
+    return run
+
+
+@pytest.fixture
+def begin(server: Any) -> Any:
+    """The same; returns the session's token."""
+
+    def run(values: dict[str, Any], reports: Any) -> str:
         server.luna.change(lambda work: change(work, Node, "node001", {"boot_address": "dhcp", **values}), "values")
         server.neighbours["127.0.0.1"] = "52:54:00:00:00:01"
         _, script = server.get("/boot/discovery", booted="52:54:00:00:00:01", mac=["52:54:00:00:00:01"])
@@ -27,7 +39,7 @@ def boot(server: Any) -> Any:
         for phase, status in reports:
             event = BootEvent(time="2026-11-22T10:00:00+00:00", phase=phase, status=status)
             server.service.report("node001", token, "127.0.0.1", event)
-        return newest(server)
+        return str(token)
 
     return run
 
@@ -79,3 +91,24 @@ def test_where_nobody_looks_whether_nodes_are_up_an_installation_counts(server: 
     server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
     boot(ASKED)
     assert local_boot(server) is True
+
+
+def test_a_store_that_fails_once_at_the_last_report_costs_no_node_its_local_boot(
+    server: Any, begin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = server.luna.declared_settings()
+    server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
+    token = begin(ASKED, INSTALLED[:1])
+    event = BootEvent(time="2026-11-22T10:00:01+00:00", phase="finish", status="done")
+    with monkeypatch.context() as full:
+        full.setattr(server.luna, "change", fails)
+        with pytest.raises(LunaError):
+            server.service.report("node001", token, "127.0.0.1", event)
+    # As the node does, which got no answer or HTTP 503.
+    server.service.report("node001", token, "127.0.0.1", event)
+    assert newest(server).outcome == "installed"
+    assert local_boot(server) is True
+
+
+def fails(*_: Any) -> None:
+    raise LunaError("The store is unchanged, because the disk is full.")

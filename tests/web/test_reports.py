@@ -206,3 +206,25 @@ def test_a_node_that_says_only_that_it_lives_keeps_its_session_and_its_figures(i
     with initramfs.messenger("messenger._ALIVE_S = 0.1"):
         wait_until(lambda: session().touched > first.touched, "the node to say that it lives")
     assert session().progress == first.progress
+
+
+def test_two_processes_may_report_at_once(initramfs: Initramfs) -> None:
+    """Whoever learns that another machine has the node's address tells it beside the install script."""
+    library = initramfs.directory / "lib"
+    (initramfs.directory / "uptime").write_text("7.00 7.00\n")
+    library.write_text(library.read_text().replace("/proc/uptime", str(initramfs.directory / "uptime")))
+    os.mkfifo(initramfs.directory / "log")
+    done = initramfs.shell(
+        f"""set -e
+        cd {initramfs.directory}
+        . "$LUNA_LIB"
+        sh -c '. "$LUNA_LIB"; luna_report slow failed 1 log' &
+        until [ -n "$(ls run/reports 2> /dev/null)" ]; do sleep 0.1; done
+        luna_report quick "done"
+        echo why > log
+        wait $!"""
+    )
+    assert done.returncode == 0, (initramfs.directory / "output").read_text()
+    reports = [path.read_text() for path in (initramfs.run / "reports").iterdir()]
+    assert sorted(re.findall("phase=(.*)", "".join(reports))) == ["quick", "slow"]
+    assert sum("log=why" in one for one in reports) == 1

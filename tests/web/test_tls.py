@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from ipaddress import ip_address
@@ -92,6 +94,18 @@ def test_the_install_script_comes_by_https_alone(token: str, ports: dict[str, in
     assert f'"report_url": "https://127.0.0.1:{ports["https"]}/boot/progress"' in sure.stdout
     plain = curl(*question, f"http://127.0.0.1:{ports['http']}{path}")
     assert plain.stdout == "Sessions are served by HTTPS only, on the port of the setting https.port.\n"
+
+
+def test_who_connects_and_says_nothing_holds_up_nobody(
+    ports: dict[str, int], authority: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "AUTHORITY", str(authority.authority))
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(socket.create_connection(("127.0.0.1", ports["https"])))
+        # Each of them may be silent for ten seconds, one after the other.
+        answer = Connection(f"https://127.0.0.1:{ports['https']}/", timeout_s=60).ask("GET", "")
+    assert answer.status == 200
 
 
 def test_another_server_is_not_believed(

@@ -63,14 +63,14 @@ class WebSeed:
         connection = Connection(self._base_url)
         while missing := self._missing():
             now_s = time.monotonic()
-            due = [piece for piece in sorted(missing) if self._due_s.get(piece, now_s) <= now_s]
+            due = {piece for piece in missing if self._due_s.get(piece, now_s) <= now_s}
             homes = [piece for piece in self._homes if piece in due]
             # Others load theirs meanwhile; what still doesn't come belongs to a node that isn't there.
             if not due or (not homes and now_s - self._grown_s < _PAUSE_S):
                 time.sleep(_PAUSE_S / 10)
                 continue
             try:
-                self._load(connection, random.choice(homes or due))  # noqa: S311 - it hides nothing
+                self._load(connection, random.choice(homes or sorted(due)))  # noqa: S311 - it hides nothing
             except HttpError:
                 time.sleep(_RETRY_S)
 
