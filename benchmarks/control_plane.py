@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import hashlib
 import os
-import platform
 import re
 import shutil
 import socket
@@ -91,8 +90,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()), help="where the store is")
     given = parser.parse_args()
     ground.end_cleanly()
-    load = os.getloadavg()[0]
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
+    print(ground.machine())
     print("must hold: 512 boot scripts (entry and discovery): p99 under 1 s, no error; 4096 announces: no error")
     print("nodes  request     requests  errors    per s  p50 ms  p99 ms  max ms  lweb CPU ms  own CPU ms", flush=True)
     held = True

@@ -9,7 +9,6 @@ ipmitool is told cipher suite 3 (-C 3), which saves it the 10 s that it would wa
 import argparse
 import json
 import os
-import platform
 import re
 import socket
 import statistics
@@ -54,8 +53,7 @@ def main() -> None:
     given = parser.parse_args()
     ground.end_cleanly()
     turns = [number < given.ipmitool for number in range(given.repeat)]
-    load = os.getloadavg()[0]
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
+    print(ground.machine())
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="luna-benchmark-")))
         addresses = make_cluster(directory, given.bmcs)

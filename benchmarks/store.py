@@ -6,8 +6,6 @@ Every figure is of one process that has everything imported; `lookup` is the med
 """
 
 import argparse
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -36,8 +34,7 @@ def main() -> None:
     parser.add_argument("--mongodb", action="store_true", help="also on a replica set of one mongod")
     wanted = parser.parse_args()
     ground.end_cleanly()
-    load = os.getloadavg()[0]
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}")
+    print(ground.machine())
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stores: dict[str, Callable[[int], str]] = {"sqlite": lambda size: f"sqlite://{directory}/{size}.db"}

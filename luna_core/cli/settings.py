@@ -73,6 +73,8 @@ def _rows(luna: "Luna") -> list[dict[str, Any]]:
             "value": values[one.name],
             "default": one.default,
             "choices": one.choices,
+            "least": one.least if type(one.default) in (int, float) else None,
+            "most": one.most if type(one.default) in (int, float) else None,
             "help": one.help,
         }
         for one in sorted(known, key=lambda one: one.name)

@@ -8,9 +8,11 @@ from typing import Literal
 
 from luna_core import drivers
 from luna_core.errors import BadInput, LunaError, did_you_mean
-from luna_core.model import BmcSetup, Network, Node, OsImage, OtherDev, SettingValue, Switch
+from luna_core.model import KINDS, BmcSetup, Network, Node, OsImage, OtherDev, SettingValue, Switch
 from luna_core.model import Cluster as ClusterObject
 from luna_core.model.boot import UnknownMachine
+from luna_core.model.fields import Secret
+from luna_core.model.walk import marked_paths, replace
 from luna_core.operations.configure import all_settings, settings
 from luna_core.operations.doctor import problems
 from luna_core.operations.images.facts import AUTO
@@ -45,6 +47,7 @@ class Finding:
 def checkup(luna: Luna) -> list[Finding]:
     """Every finding, those of the store first. Raises StoreError if it can't be read."""
     looks: dict[str, Callable[[Luna], Iterator[Finding]]] = {
+        "secrets": _secrets,
         "services": _services,
         "services' user": _user,
         "neighbour table": _neighbours,
@@ -79,6 +82,21 @@ def _store(luna: Luna) -> Iterator[Finding]:
         )
     if not found:
         yield Finding(check="store", status="ok", message="Every object, key, reference and change is whole.")
+
+
+def _secrets(luna: Luna) -> Iterator[Finding]:
+    """Whether the key is the one of what is stored: after a move nobody would know until a BMC is asked."""
+    try:
+        luna.read(_decrypt_all)
+    except LunaError as error:
+        yield Finding(check="secrets", status="failed", message=str(error), remedy="docs/how-to/back-up-and-move.md")
+
+
+def _decrypt_all(work: Work) -> None:
+    for model in KINDS.values():
+        if marked_paths(model, Secret):
+            for one in work.all(model):
+                replace(model, one.body(), Secret, lambda _, stored: work.keyring.decrypt(str(stored)))
 
 
 def _services(luna: Luna) -> Iterator[Finding]:
@@ -157,8 +175,13 @@ def _drivers(luna: Luna) -> Iterator[Finding]:
     setups, images = luna.read(lambda work: (work.all(BmcSetup), work.all(OsImage)))
     named = [("bmcsetup", one.name, "driver", "luna.bmc", one.driver) for one in setups]
     named += [("osimage", one.name, "distro", "luna.distro", one.distro) for one in images if one.distro != AUTO]
+    # Imported, for one that is installed and can't be is as good as none.
+    active = {
+        group: [one.name for one in drivers.examined(group, luna.settings) if one.status == "active"]
+        for group in {group for *_, group, _ in named}
+    }
     for kind, name, field, group, driver in named:
-        known = [one.name for one in drivers.known(group, luna.settings) if one.status == "active"]
+        known = active[group]
         if driver not in known:
             yield Finding(
                 check=f"{kind} {name}",
@@ -185,9 +208,9 @@ def _network_files(luna: Luna) -> Iterator[Finding]:
 def _settings(luna: Luna) -> Iterator[Finding]:
     """What was stored before a setting had its range or its choices, and no longer fits, counts for nothing."""
     stored = {one.name: one.value for one in luna.read(lambda work: work.all(SettingValue))}
-    for setting in all_settings(luna.hooks):
+    for setting in (one for one in all_settings(luna.hooks) if one.name in stored):
         try:
-            parse_setting(setting, stored.get(setting.name, setting.default))
+            parse_setting(setting, stored[setting.name])
         except BadInput as error:
             yield Finding(
                 check=setting.name,
@@ -208,7 +231,7 @@ def _ranks(luna: Luna) -> Iterator[Finding]:
                 status="warning",
                 message=f"No active plugin {word!r} names machines; those that do: {', '.join(known) or 'none'}."
                 + did_you_mean(word, known),
-                remedy="'luna settings set discovery.rank'; 'luna plugin list' says why one is not active.",
+                remedy="'luna settings set discovery.rank NAME,NAME'; 'luna plugin list' says why one is not active.",
             )
 
 

@@ -24,7 +24,10 @@ def add_table(work: Work, text: str, fields: Mapping[str, Any]) -> list[Node]:
 
     `mac` and `address` are BOOTIF's, `BMC.address` those of BMC and so on. What isn't said luna gives, as always.
     """
-    return [_add(work, row, fields) for row in _rows(text)]
+    made = [_add(work, row, fields) for row in _rows(text)]
+    if not made:
+        raise BadInput("table: it has no node; accepted is a line for each below that of the titles.")
+    return made
 
 
 def _add(work: Work, row: Mapping[str, str], fields: Mapping[str, Any]) -> Node:

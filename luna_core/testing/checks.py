@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from traceback import extract_tb
+from traceback import walk_tb
 
 from luna_core.errors import CommandFailed, LunaError
 from luna_core.plugins import explain
@@ -29,7 +29,8 @@ import_module_of(PluginRecord(name="probe", kind=sys.argv[1], origin=sys.argv[2]
 print(*set(sys.modules) - before)
 """
 MACS = ["52:54:00:00:00:01"]
-CORE = Path(__file__).resolve().parents[1]
+# A drop-in has a module name that luna gave it.
+DROP_IN = "luna_drop_in_"
 
 
 def it_loads(subject: Subject) -> Iterator[str]:
@@ -49,8 +50,7 @@ def it_imports_lightly(subject: Subject) -> Iterator[str]:
     command = [sys.executable, "-c", IMPORT_PROBE, subject.record.kind, subject.record.origin]
     imported = {name.partition(".")[0] for name in run(command, environment=search_path()).split()}
     heavy = imported - sys.stdlib_module_names - {"luna_core", "pluggy", subject.package}
-    # A drop-in has a module name that luna gave it.
-    for name in sorted(one for one in heavy if not one.startswith("luna_drop_in_")):
+    for name in sorted(one for one in heavy if not one.startswith(DROP_IN)):
         yield f"importing it imports {name}: do that inside the functions that need it"
 
 
@@ -91,7 +91,7 @@ def its_answers_are_sound(subject: Subject) -> Iterator[str]:
             except LunaError:
                 continue
             except Exception as error:
-                yield f"{hook}: {_placed(error)}"
+                yield f"{hook}: {_placed(subject, error)}"
 
 
 def its_health_checks_answer(subject: Subject) -> Iterator[str]:
@@ -132,13 +132,16 @@ def problems(check: Callable[[Subject], Iterator[str]], subject: Subject) -> lis
     try:
         return list(check(subject))
     except (Exception, SystemExit) as error:
-        return [_placed(error)]
+        return [_placed(subject, error)]
 
 
-def _placed(error: BaseException) -> str:
+def _placed(subject: Subject, error: BaseException) -> str:
     """An exception in words, with the last line of the plugin's own that it went through."""
-    frames = [frame for frame in extract_tb(error.__traceback__) if CORE not in Path(frame.filename).parents]
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith(DROP_IN) or module.partition(".")[0] == subject.package:
+            place = f" ({Path(frame.f_code.co_filename).name}, line {line})"
     return explain(error) + ("" if isinstance(error, LunaError) else place)
 
 

@@ -81,6 +81,7 @@ def test_a_line_says_what_it_wants_and_luna_the_rest(cluster: Luna) -> None:
     [
         ("", "accepted is name as the first"),
         ("mac,name\n", "accepted is name as the first"),
+        ("name,mac\n,\n", "it has no node; accepted is a line for each"),
         ("name,macs\n", "there is no column 'macs'; accepted are name, group, .* Did you mean mac"),
         ("name,rack\ncn01,r1\n,r2\n", "line 3: .* accepted are a name"),
         (f"name,rack\ncn01,{'x' * 200_000}\n", "line 2: it can't be read: field larger than"),

@@ -55,6 +55,11 @@ def found(site, check, source: str) -> list[str]:
             "ZeroDivisionError: division by zero (luna_bad.py, line 8)",
         ),
         (
+            checks.its_settings_are_valid,
+            "import json\n@hookimpl\ndef luna_settings():\n    return json.loads('sunny')",
+            "(luna_bad.py, line 9)",
+        ),
+        (
             checks.its_web_apps_exist,
             "@hookimpl\ndef luna_web_apps(): return [t.WebApp(prefix='/x', load='os:sep')]",
             "accepted is a callable",
