@@ -21,11 +21,13 @@ from luna_lab.rack import SWITCH, Rack
 SAID_WITHIN_S = 300.0
 pytestmark = pytest.mark.timeout(900)
 IF_NAME, BASE_PORT, FORWARDING = ".1.3.6.1.2.1.31.1.1.1.1", ".1.3.6.1.2.1.17.1.4.1.2", ".1.3.6.1.2.1.17.4.3.1"
+NAME = f"test-rack-{os.getpid()}"
 HOLDER = """
 import signal
+import sys
 from luna_lab.lab import Lab
 from luna_lab.rack import Rack
-with Lab(nodes=1, memory_mb=64, name="test-rack") as lab, Rack(lab) as rack:
+with Lab(nodes=1, memory_mb=64, name=sys.argv[1]) as lab, Rack(lab) as rack:
     lab.machines[0].start()
     lab.events.wait("node001", "SeaBIOS", 300)
     print("up", flush=True)
@@ -196,19 +198,21 @@ def test_a_bmc_without_a_socket_is_named_and_nothing_is_left_running(
 
 
 def test_a_killed_holder_leaves_no_bmc_no_switch_and_no_machine() -> None:
-    command = [sys.executable, "-c", HOLDER]
+    command = [sys.executable, "-c", HOLDER, NAME]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout
             assert holder.stdout.readline() == "up\n"
-            pids = [int(pid) for pid in run(["ip", "netns", "pids", "luna-lab-test-rack"]).split()]
+            pids = [int(pid) for pid in run(["ip", "netns", "pids", f"luna-lab-{NAME}"]).split()]
             names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
             assert names >= {"ipmi_sim", "snmpd", "qemu-system-x86"}
             handles = [os.pidfd_open(pid) for pid in pids]
+            # Now, for whoever makes a lab afterwards sweeps this one away.
+            held = state.find(NAME)
         finally:
             holder.send_signal(signal.SIGKILL)
         for handle in handles:
             assert select.select([handle], [], [], SAID_WITHIN_S)[0]
             os.close(handle)
-    state.remove(state.find("test-rack"))
-    assert "test-rack" not in run(["ip", "netns", "list"])
+    state.remove(held)
+    assert NAME not in run(["ip", "netns", "list"])

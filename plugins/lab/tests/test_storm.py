@@ -1,6 +1,7 @@
 """Storms: many light nodes, each with a network of its own, boot and install against the real services."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from luna_lab.storm_node import STEPS
 from luna_lab.storm_report import when
 
 LUNA = Path(sys.executable).parent / "luna"
-NAME = "test-storm"
+NAME = f"test-storm-{os.getpid()}"
 NODES = 8
 SMALL = ("--nodes", str(NODES), "--mbit", "50", "--controller-mbit", "50", "--image-kb", "500")
 WAIT_S = 300.0
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_every_node_has_every_step_and_nothing_of_it_stays(tmp_path: Path) -> None:
@@ -45,16 +47,20 @@ def test_every_node_has_every_step_and_nothing_of_it_stays(tmp_path: Path) -> No
 
 @pytest.fixture
 def running() -> "Iterator[subprocess.Popen[str]]":
-    command = [str(LUNA), "lab", "storm", "--nodes", "2", "--image-kb", "9000", "--mbit", "0.1"]
+    # It ends with the tests, if they are killed.
+    command = ["setpriv", "--pdeathsig", "KILL", str(LUNA), "lab", "storm", "--nodes", "2"]
+    command += ["--image-kb", "9000", "--mbit", "0.1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    assert any("all nodes are switched on" in line for line in process.stderr)
-    yield process
-    process.kill()
-    process.wait()
-    for one in state.labs():
-        if one.pid == process.pid:
-            state.remove(one)
+    try:
+        assert process.stderr
+        assert any("all nodes are switched on" in line for line in process.stderr)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for one in state.labs():
+            if one.pid == process.pid:
+                state.remove(one)
 
 
 def test_ctrl_c_ends_it_and_removes_everything(running: "subprocess.Popen[str]") -> None:
@@ -65,9 +71,10 @@ def test_ctrl_c_ends_it_and_removes_everything(running: "subprocess.Popen[str]")
 
 
 def test_what_a_killed_one_leaves_is_removed_as_any_lab(running: "subprocess.Popen[str]") -> None:
-    running.kill()
-    running.wait()
-    run([LUNA, "lab", "down", f"storm-{running.pid}"])
+    with state.sweeping():
+        running.kill()
+        running.wait()
+        run([LUNA, "lab", "down", f"storm-{running.pid}"])
     assert f"storm-{running.pid}" not in run(["ip", "netns", "list"])
 
 

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from luna_core.run import run
+from luna_core.run import run, run_contained
 from luna_lab.tree import CACHE, debian_tree, made_once, mmdebstrap
 
 PACKAGES = (
@@ -38,7 +38,7 @@ def ipxe(cache: Path = CACHE) -> Path:
     """The iPXE for arm64 of Debian 13."""
     with made_once(cache, "ipxe-arm64") as (directory, partial):
         if partial:
-            run(mmdebstrap(_IPXE_SUITE, ["ipxe"], partial, "--variant=extract"))
+            run_contained(mmdebstrap(_IPXE_SUITE, ["ipxe"], partial, "--variant=extract"))
     return directory / _IPXE
 
 

@@ -55,8 +55,10 @@ class Controller:
         prepared = prepare(tree, dracut_modules)
         # Hard links: image versions are never changed, and copies of them would fill the machine.
         run(["cp", "--archive", "--link", prepared / "state", self.state])
-        for name in ("luna.db", "luna.key"):
-            _unshare(self.state / name)
+        # Nor what is written in its place: whoever holds a lock would hold it in every lab.
+        for name in ("luna.db", "luna.key", "images/.lock", "locks/*"):
+            for path in sorted(self.state.glob(name)):
+                _unshare(path)
         self.luna("settings", "set", "tftp.directory", str(self.state / "tftp"))
         if lab.ipv6_only:
             self._drop_ipv4()
@@ -179,10 +181,9 @@ def _forget_old(cache: Path) -> None:
 
 def _unshare(path: Path) -> None:
     """Replace a hard link by a copy, so that what is written stays in this lab."""
-    if path.exists():
-        copy = path.with_name(f".{path.name}")
-        shutil.copy2(path, copy)
-        copy.replace(path)
+    copy = path.with_name(f".{path.name}")
+    shutil.copy2(path, copy)
+    copy.replace(path)
 
 
 @contextmanager

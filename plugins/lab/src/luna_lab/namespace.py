@@ -74,8 +74,9 @@ class Namespace:
         """Kill every process in it, and remove it; harmless if it doesn't exist."""
         if not Path("/run/netns", self.name).exists():
             return
-        _kill([int(pid) for pid in run(["ip", "netns", "pids", self.name]).split()])
+        # Somebody else may be removing it as well.
         with suppress(CommandFailed):
+            _kill([int(pid) for pid in run(["ip", "netns", "pids", self.name]).split()])
             run(["ip", "netns", "delete", self.name])
 
 

@@ -16,7 +16,9 @@ def key(cache: Path = CACHE) -> Path:
     path = cache / KEY
     with (cache / f"{KEY}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
+        if not path.with_suffix(".pub").exists():
+            # The public half is written last; asked to replace a key, ssh-keygen would wait for an answer.
+            path.unlink(missing_ok=True)
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "luna lab", "-f", path])
     return path
 

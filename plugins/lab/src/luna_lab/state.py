@@ -1,5 +1,6 @@
 """What is known of the labs on this machine, so that another process can find, enter and remove them."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,8 +8,8 @@ import select
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -115,10 +116,20 @@ def remove(state: LabState) -> None:
 
 def sweep() -> Sequence[str]:
     """Remove the labs that nobody holds, and return their names."""
-    left = [state for state in labs() if not state.held]
-    for state in left:
-        remove(state)
+    with sweeping():
+        left = [state for state in labs() if not state.held]
+        for state in left:
+            remove(state)
     return [state.name for state in left]
+
+
+@contextmanager
+def sweeping() -> Iterator[None]:
+    """Let nobody else sweep meanwhile: of two that find the same lab, one would look for what the other has removed."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with DIRECTORY.with_name("labs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _stop(pid: int) -> None:

@@ -56,7 +56,8 @@ def debian_tree(
     with made_once(cache, f"{suite}-{_key(*packages)}") as (tree, partial):
         if partial:
             chosen = [f"--architectures={architecture}"] if architecture else []
-            run(mmdebstrap(suite, packages, partial, "--variant=minbase", *chosen))
+            # With its mounts, else a killed one would write on beside the next, which couldn't remove what it mounted.
+            run_contained(mmdebstrap(suite, packages, partial, "--variant=minbase", *chosen))
     if not extra:
         return tree
     with made_once(cache, f"{suite}-{_key(*packages, '+', *extra)}") as (larger, partial):
