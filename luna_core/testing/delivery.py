@@ -285,5 +285,5 @@ def _is_alive(pid: int) -> bool:
     try:
         # Its parent may be slow to take note of its end.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

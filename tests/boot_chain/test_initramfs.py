@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,6 @@ def test_a_file_that_can_not_be_placed_is_refused(boot_files, tmp_path: Path, de
 
 
 def test_nothing_stays_mounted_or_running_when_luna_is_killed(boot_files, tmp_path: Path) -> None:
-    # /dev is the machine's own inside of the tree too, so that the test hears of the moment.
-    there = Path(f"/dev/shm/luna-test-{os.getpid()}")  # noqa: S108 - it has to be below /dev
-    os.mkfifo(there)
     mounted = mounts(boot_files.tree, tmp_path)
     program = (
         "import sys; from pathlib import Path; from luna_core.boot.initramfs import build_initramfs;"
@@ -97,19 +95,21 @@ def test_nothing_stays_mounted_or_running_when_luna_is_killed(boot_files, tmp_pa
         "from luna_core.types import Kernel;"
         "tree, work, there = map(Path, sys.argv[1:]);"
         "distro = FakeDistro();"
-        "distro.initramfs_command = lambda *_: ['sh', '-c', f'echo $$ > {there}; exec sleep 1000'];"
+        "distro.initramfs_command = lambda *_: ['sh', '-c', f'exec sleep 1000 > {there}'];"
         "build_initramfs(tree, distro, facts.image(tree), Kernel(release='1', path=Path('/k')), work / 'initrd',"
         " runtime_cache=work / 'cache')"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, boot_files.tree, tmp_path, there])
-    try:
-        there.read_text()
-        sleeper = int(run(["pgrep", "--newest", "--full", "^sleep 1000$"]))
-        handle = os.pidfd_open(sleeper)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert select.select([handle], [], [], 30)[0], "what ran in the tree outlived luna"
-        assert mounts(boot_files.tree, tmp_path) == mounted
-    finally:
-        process.kill()
-        there.unlink()
+    # /dev is the machine's own inside of the tree too, so the pipe's other end is open for as long as that runs.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        there = Path(place, "alive")
+        os.mkfifo(there)
+        process = subprocess.Popen([sys.executable, "-c", program, boot_files.tree, tmp_path, there])
+        try:
+            with there.open("rb") as alive:
+                assert not select.select([alive], [], [], 0)[0], "it runs"
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                assert select.select([alive], [], [], 300)[0], "what ran in the tree outlived luna"
+            assert mounts(boot_files.tree, tmp_path) == mounted
+        finally:
+            process.kill()

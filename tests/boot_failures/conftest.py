@@ -13,7 +13,7 @@ from luna_lab.controller import Controller
 from luna_lab.events import Event
 from luna_lab.lab import Lab
 
-WAIT_S = 900.0
+WAIT_S = 1800.0
 NODE = "node001"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from luna_core.errors import CommandFailed
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.timeout(3600)
 
 
 def put(path: Path, content: bytes) -> None:

@@ -15,9 +15,9 @@ from luna_core.operations import Luna, Work, doctor, exchange, nodes, objects
 from luna_core.settings import MachineSettings
 from luna_core.testing.mongod import ReplicaSet
 
-LONG_S = 100.0
+LONG_S = 500.0
 Task = Callable[[Luna], None]
-pytestmark = [pytest.mark.filterwarnings("ignore:.*fork"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings("ignore:.*fork"), pytest.mark.timeout(1200)]
 
 
 class Site:

@@ -111,7 +111,7 @@ def test_of_two_who_open_a_store_one_migrates(old: Store, store_url: str, open_u
     stores = [open_url(store_url) for _ in range(2)]
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(upgrade, store, [rename_size, double_size]) for store in stores]:
-            done.result(30)
+            done.result(100)
     assert [(record.revision, record.body) for record in fetch(old)] == [(3, {"size_bytes": 14})] * 2
 
 

@@ -1,7 +1,9 @@
 """Tasks inside an image, whose only program is busybox."""
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,12 @@ def image(luna: Callable[[str], Any], tmp_path: Path) -> Path:
     tree = tmp_path / "tree"
     for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var/tmp"):
         (tree / name).mkdir(parents=True)
-    shutil.copy("/bin/busybox", tree / "bin/busybox")
-    for name in ("sh", "cat", "echo", "mkdir", "rm", "chmod", "id", "test"):
+    # Debian has one with libraries and one without.
+    needed = subprocess.run(["ldd", "/bin/busybox"], capture_output=True, text=True).stdout
+    for path in ("/bin/busybox", *re.findall(r"(/\S+) \(0x", needed)):
+        (tree / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tree / path[1:])
+    for name in ("sh", "cat", "echo", "mkdir", "rm", "chmod", "id", "sleep", "test"):
         (tree / "bin" / name).symlink_to("busybox")
     assert run_luna(["osimage", "add", "compute", "--path", str(tree), "--distro", "fake"]).status == 0
     return tree

@@ -10,6 +10,7 @@ import pytest
 
 from luna_core.run import run
 
+pytestmark = pytest.mark.timeout(1200)
 LUNA = str(Path(sys.executable).with_name("luna"))
 PATIENCE_S = 300
 CONTROL = """Package: luna-test-slow

@@ -13,6 +13,7 @@ from luna_distro_debian import ifupdown, netplan, networkd
 from luna_distro_debian.driver import Debian
 from luna_distro_debian.tree import renderer
 
+pytestmark = pytest.mark.timeout(1200)  # netplan is fetched from Debian's archive first
 NODE = node_with(*samples()["three_gateways"].interfaces)
 
 

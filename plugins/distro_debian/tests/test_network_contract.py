@@ -1,7 +1,11 @@
 """Debian's four ways to configure a network keep to luna's contract."""
 
+import pytest
+
 from luna_core.testing.network_contract import NetworkContract
 from luna_distro_debian.driver import Debian
+
+pytestmark = pytest.mark.timeout(1200)  # the programs that read the files are fetched from Debian's archive first
 
 
 class TestNetworkd(NetworkContract):

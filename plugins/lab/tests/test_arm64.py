@@ -11,7 +11,7 @@ from luna_lab.demo import boot_all, prove, shares
 from luna_lab.lab import Lab
 
 BOOT_WITHIN_S = 1800.0
-pytestmark = [pytest.mark.matrix, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(3600)]
 
 
 def test_an_arm64_machine_boots_from_the_network_by_bittorrent() -> None:

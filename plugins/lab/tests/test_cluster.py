@@ -53,7 +53,7 @@ def macs(controller: Controller) -> dict[str, list[str]]:
     return {row["name"]: row["macs"] for row in json.loads(controller.luna("node", "list", "-o", "json"))}
 
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.timeout(3600)
 
 
 def test_each_node_is_itself_and_runs_without_failed_units(booted: Booted) -> None:

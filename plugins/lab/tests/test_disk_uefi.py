@@ -34,7 +34,7 @@ WITHOUT_IPV6 = ("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
 # /boot has the boot loader besides.
 PLACES = ("usr", "opt", "srv", "etc/apt", "etc/pam.d", "var/lib/dpkg")
 ADDED, REMOVED = "usr/local/bin/added", "usr/bin/chattr"
-pytestmark = pytest.mark.timeout(5400)
+pytestmark = pytest.mark.timeout(3600)
 Compare = Callable[..., Sequence[str]]
 
 

@@ -27,7 +27,7 @@ IN_MEMORY = ON_DISK.replace("tpm", "key").replace("format: ext4, mount: /,", "fo
 SECRET, OPEN = "not to be read from the disk", "to be read from the disk by all"
 # What an installation leaves, what the system says, and every command line.
 SAID = "cat /run/luna/*.log; journalctl --boot; cat /proc/cmdline /proc/[0-9]*/cmdline"
-pytestmark = pytest.mark.timeout(5400)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ BY_HAND = "cd /srv && mkdir -m 2750 work && echo by hand > work/file && ln work/
 ASKED = "stat -c '%a %u %g' /srv/work; stat -c %h /srv/work/link"
 LISTING = r"find %s -xdev ! -type d -printf '%%p %%y %%m %%U %%G %%s %%TY-%%Tm-%%Td %%TT %%n %%l\n' | LC_ALL=C sort"
 COMPARED = "usr boot srv opt"
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from luna_core.testing.delivery import wait_until
 from luna_lab.controller import Controller
 from luna_lab.lab import Lab
 
@@ -23,7 +24,9 @@ def test_a_node_in_service_mode_installs_nothing_and_boots_on_when_it_is_told_to
         there = lab.on_node(node, "test -e /etc/initrd-release; lsblk --noheadings /dev/vda; cat /proc/mounts")
         assert "64M" in there
         assert "sysroot" not in there
-        assert "'luna node change node001 --no-service' and then 'reboot'" in controller.luna("why", "node001")
+        # Reports reach the controller by themselves, after the console has them.
+        advice = "'luna node change node001 --no-service' and then 'reboot'"
+        wait_until(lambda: advice in controller.luna("why", "node001"), advice)
         shown = json.loads(controller.luna("boot", "show", "node001", "--output", "json"))
         assert [event["phase"] for event in shown["events"]] == ["service"]
 

@@ -8,7 +8,7 @@ from luna_lab.lab import CONTROLLER, Lab
 
 BOOT_WITHIN_S = 1500.0
 PORT = "7443"
-pytestmark = [pytest.mark.matrix, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(3600)]
 
 
 def test_a_node_believes_its_boot_server_once_its_image_was_packed_with_the_authority() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +11,13 @@ from luna_core.hooks import Hooks
 from luna_core.run import run
 from luna_core.testing import facts
 from luna_core.testing.deliveries import open_directory
+from luna_core.testing.delivery import wait_until
+from luna_core.testing.switch import CONTROLLER, Switch
 from luna_core.types import ImageVersion
 
 URL = "http://127.0.0.1:7953"
+# A machine of its own, on which nobody else has the port.
+INSIDE = Switch(0).inside(CONTROLLER)
 CONTENT = bytes(range(256)) * 4000
 
 
@@ -34,14 +37,12 @@ def server(
     """A file server, started as `luna serve` does."""
     cluster = facts.cluster({"http.files_port": 7953, "http.file_server": request.param})
     (service,) = luna_plugins("luna_transport_http.plugin").luna_services(cluster)
-    with subprocess.Popen(service.value.command, stderr=subprocess.PIPE) as process:
-        deadline_s = time.monotonic() + 30
-        while status(URL) == "000":
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
-            assert time.monotonic() < deadline_s, "the file server didn't answer within 30 s"
+    with Switch(0), subprocess.Popen([*INSIDE, *service.value.command], stderr=subprocess.PIPE) as process:
+        wait_until(lambda: process.poll() is not None or status(URL) != "000", "the file server to answer")
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
         yield process
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(100) == 0
 
 
 @pytest.fixture
@@ -66,11 +67,11 @@ def image(version: ImageVersion, luna_plugins: Callable[..., Hooks]) -> str:
 
 
 def curl(*arguments: str) -> str:
-    return run(["curl", "--silent", "--path-as-is", "--max-time", "20", *arguments])
+    return run([*INSIDE, "curl", "--silent", "--path-as-is", "--max-time", "100", *arguments])
 
 
 def status(url: str, *arguments: str) -> str:
-    command = ["curl", "--silent", "--path-as-is", "--output", os.devnull, "--write-out", "%{http_code}"]
+    command = [*INSIDE, "curl", "--silent", "--path-as-is", "--output", os.devnull, "--write-out", "%{http_code}"]
     return subprocess.run([*command, *arguments, url], capture_output=True, text=True, check=False).stdout
 
 

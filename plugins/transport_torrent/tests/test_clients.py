@@ -57,10 +57,12 @@ def processes() -> Iterator[ExitStack]:
         yield stack
 
 
-def aria2(processes: ExitStack, torrent: Path, directory: Path, port: int) -> "subprocess.Popen[bytes]":
+def aria2(processes: ExitStack, torrent: Path, directory: Path) -> "subprocess.Popen[bytes]":
     options = [
         "--no-conf", "--quiet", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
-        "--bt-seed-unverified=true", "--seed-ratio=0", f"--listen-port={port}", f"--dir={directory}",
+        "--bt-seed-unverified=true", "--seed-ratio=0", f"--dir={directory}",
+        # It takes one that is free; 0 is none to it.
+        "--listen-port=17000-17999",
     ]  # fmt: skip
     process = subprocess.Popen(["aria2c", *options, str(torrent)])
     processes.callback(process.wait)
@@ -68,8 +70,8 @@ def aria2(processes: ExitStack, torrent: Path, directory: Path, port: int) -> "s
     return process
 
 
-def libtorrent_session(processes: ExitStack, torrent: Path, directory: Path, port: int) -> libtorrent.torrent_handle:
-    settings: Any = {"listen_interfaces": f"127.0.0.1:{port}", "enable_dht": False, "enable_lsd": False}
+def libtorrent_session(processes: ExitStack, torrent: Path, directory: Path) -> libtorrent.torrent_handle:
+    settings: Any = {"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False}
     session = libtorrent.session(settings)
     processes.callback(session.pause)
     parameters = libtorrent.load_torrent_file(str(torrent))
@@ -78,14 +80,14 @@ def libtorrent_session(processes: ExitStack, torrent: Path, directory: Path, por
 
 
 def test_aria2_finds_aria2(torrents: list[Path], processes: ExitStack, tmp_path: Path) -> None:
-    aria2(processes, torrents[0], tmp_path / "seed", 17881)
-    aria2(processes, torrents[1], tmp_path / "got", 17882)
+    aria2(processes, torrents[0], tmp_path / "seed")
+    aria2(processes, torrents[1], tmp_path / "got")
     wait_until(lambda: is_there(tmp_path / "got/file"), "aria2's download")
 
 
 def test_aria2_finds_libtorrent(torrents: list[Path], processes: ExitStack, tmp_path: Path) -> None:
-    libtorrent_session(processes, torrents[0], tmp_path / "seed", 17883)
-    aria2(processes, torrents[1], tmp_path / "got", 17884)
+    libtorrent_session(processes, torrents[0], tmp_path / "seed")
+    aria2(processes, torrents[1], tmp_path / "got")
     wait_until(lambda: is_there(tmp_path / "got/file"), "aria2's download from libtorrent")
 
 

@@ -205,5 +205,5 @@ def test_shards_of_an_older_version_are_not_fetched_and_are_shared(deliver: Deli
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
