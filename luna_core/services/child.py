@@ -99,7 +99,6 @@ class Child:
             await process.wait()
         finally:
             await self._end(process)
-            self._undertaker.forget(process.pid)
             await asyncio.wait([reading], timeout=_LAST_WORDS_S)
             reading.cancel()
             self._process = None
@@ -107,15 +106,16 @@ class Child:
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         _signal_group(process, signal.SIGTERM)
+        # wait_for of Python 3.11 loses a cancellation that comes as the process ends, and luna would run for ever;
+        # timeout of 3.11.2, Debian 12's, takes its own for one where luna is stopping (python/cpython#102780).
+        ended = asyncio.ensure_future(process.wait())
         try:
-            # wait_for of Python 3.11 loses a cancellation that comes as the process ends, and luna would run for ever.
-            async with asyncio.timeout(self._patience.stop_s):
-                await process.wait()
-        except TimeoutError:
-            self._say(f"did not stop within {self._patience.stop_s:g} s")
+            if not (await asyncio.wait([ended], timeout=self._patience.stop_s))[0]:
+                self._say(f"did not stop within {self._patience.stop_s:g} s")
         finally:
             _signal_group(process, signal.SIGKILL)
-        await process.wait()
+            self._undertaker.forget(process.pid)
+        await ended
 
     async def _read(self, output: asyncio.StreamReader) -> None:
         while True:

@@ -117,6 +117,28 @@ def test_stopping_leaves_no_process_however_stubborn(status_file: Path, tmp_path
     assert services(status_file) == {}
 
 
+def test_a_stubborn_service_is_waited_for_by_every_python_3_11(
+    status_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Debian 12's, 3.11.2, takes a time-out for a cancellation in a task that is being cancelled."""
+    leave = asyncio.Timeout.__aexit__
+
+    async def leave_as_3_11_2(timeout: Any, *raised: Any) -> Any:
+        timeout._cancelling = 0
+        return await leave(timeout, *raised)
+
+    monkeypatch.setattr(asyncio.Timeout, "__aexit__", leave_as_3_11_2)
+
+    async def scenario(supervisor: Supervisor) -> None:
+        await supervisor.apply([shell("stubborn", "trap '' TERM; echo ready; while :; do sleep 1; done")], (), ())
+        await until(lambda: "ready" in capsys.readouterr().err)
+
+    supervise(status_file, scenario, Patience(stop_s=0.2))
+    err = capsys.readouterr().err
+    assert "stubborn: did not stop within 0.2 s" in err
+    assert "stubborn: it was killed by SIGKILL" in err
+
+
 def test_a_service_that_ends_while_luna_stops_it_is_not_started_again(
     status_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
