@@ -26,9 +26,11 @@ luna_report() {
     echo "$2" > "/run/luna/status/$1"
     [ "$2" != failed ] || echo "$1" > /run/luna/failure-reported
     read -r luna_uptime _ < /proc/uptime
-    # Read in the order of their names. With the process, for two may report in the same hundredth of a second.
-    luna_entry=/run/luna/reports/$(printf '%012.2f-%07d' "$luna_uptime" $$)
-    while [ -e "$luna_entry" ]; do luna_entry=$luna_entry+; done
+    # Read in the order of their names: behind those of the same hundredth of a second. With the process, for two may
+    # report at once.
+    luna_entry=/run/luna/reports/$(printf '%012.2f' "$luna_uptime")
+    for luna_other in "$luna_entry"*; do [ ! -e "$luna_other" ] || luna_entry=${luna_other%-*}.; done
+    luna_entry=$luna_entry-$$
     {
         printf '%s\n' "node=$LUNA_NODE" "phase=$1" "status=$2" "exit_status=${3:-}" "uptime_s=$luna_uptime"
         [ -z "${4:-}" ] || { printf 'log=' && luna_tail "$4"; }

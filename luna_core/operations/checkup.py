@@ -86,17 +86,13 @@ def _store(luna: Luna) -> Iterator[Finding]:
 
 def _secrets(luna: Luna) -> Iterator[Finding]:
     """Whether the key is the one of what is stored: after a move nobody would know until a BMC is asked."""
+    kinds = [model for model in KINDS.values() if marked_paths(model, Secret)]
+    stored = luna.read(lambda work: [one for model in kinds for one in work.all(model)])
     try:
-        luna.read(_decrypt_all)
+        for one in stored:
+            replace(type(one), one.body(), Secret, lambda _, secret: luna.keyring.decrypt(str(secret)))
     except LunaError as error:
         yield Finding(check="secrets", status="failed", message=str(error), remedy="docs/how-to/back-up-and-move.md")
-
-
-def _decrypt_all(work: Work) -> None:
-    for model in KINDS.values():
-        if marked_paths(model, Secret):
-            for one in work.all(model):
-                replace(model, one.body(), Secret, lambda _, stored: work.keyring.decrypt(str(stored)))
 
 
 def _services(luna: Luna) -> Iterator[Finding]:

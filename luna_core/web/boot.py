@@ -180,7 +180,12 @@ class BootService:
         last = (event.phase, event.status) == (sessions.LAST_PHASE, "done")
         if last and not self.up_port() and self._is_to_boot_locally(session := self._session(token, node, address)):
             # In one step, for the session ends with it: what fails is reported again, what is kept is not.
-            self._boot_locally(session, lambda work: kept.append(keep(work)))
+            try:
+                self._boot_locally(session, lambda work: kept.append(keep(work)))
+            except BadInput as error:
+                # It would be refused for ever, and nodes drop reports that are; the installation is none the worse.
+                log.warning("%s can't be told to boot locally: %s", session.name, error)
+                kept.append(self.commits.run(keep))
         else:
             kept.append(self.commits.run(keep))
         before, after = kept[-1]

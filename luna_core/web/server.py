@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 from cheroot import wsgi
+from cheroot.errors import FatalSSLAlert
 from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
@@ -80,10 +81,14 @@ def without_sessions(app: WsgiApplication) -> WsgiApplication:
 
 
 class _Server(wsgi.Server):
-    """Gives a connection to a thread when something came by it; with cheroot's the silent hold every thread."""
+    """Gives a connection to a thread when something came by it; with cheroot's the silent hold every thread.
+
+    No more of them than connections are kept: where accept(2) fails for want of files, cheroot no longer looks who has
+    been silent for too long, nor who went away.
+    """
 
     def process_conn(self, conn: HTTPConnection) -> None:
-        if conn.last_used is None:
+        if conn.last_used is None and self.can_add_keepalive_connection:
             self.put_conn(conn)
         else:
             super().process_conn(conn)
@@ -102,7 +107,10 @@ class _TlsAdapter(BuiltinSSLAdapter):
     """Leaves the handshake to the connection's own thread: in cheroot's, who is silent would hold up everybody."""
 
     def wrap(self, sock: ssl.SSLSocket) -> tuple[ssl.SSLSocket, dict[str, str]]:
-        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError as error:  # who is gone already is no failure of the server, as cheroot would take it
+            raise FatalSSLAlert(*error.args) from error
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
@@ -110,7 +118,8 @@ class _TlsConnection(HTTPConnection):
     def communicate(self) -> bool:
         try:
             self.socket.do_handshake()
-        except OSError:  # as ssl.SSLError is
+        except OSError as error:  # as ssl.SSLError is
+            self.server.error_log(f"No TLS with {self.remote_addr}: {error}")
             return False
         return bool(super().communicate())  # type: ignore[no-untyped-call]
 

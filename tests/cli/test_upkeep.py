@@ -278,6 +278,7 @@ def test_doctor_finds_a_damaged_store(cluster: Luna, state: Path) -> None:
     [
         ("UPDATE record SET body = '{}' WHERE kind = 'bmcsetup'", "drivers", "it is required but was not given"),
         ("DELETE FROM record WHERE kind = 'network'", "DHCP and DNS", "KeyError"),
+        ("UPDATE record SET body = json_set(body, '$.driver', 7) WHERE kind = 'bmcsetup'", "secrets", "driver"),
         ("", "DHCP and DNS", "ValueError: no such lease"),
     ],
 )

@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPConnection
@@ -53,6 +55,40 @@ def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(port: int) -> No
     assert node.getresponse().read() == b"luna"
     for connection in (node, *silent):
         connection.close()
+
+
+# A process of its own, which has few files.
+FEW_FILES = """
+import resource, sys, threading
+from luna_core.web.server import listener
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"luna"]
+server = listener("127.0.0.1", 0, application)
+server.keep_alive_conn_limit = 10
+server.error_log = lambda *words, **more: None
+server.prepare()
+threading.Thread(target=server.serve, daemon=True).start()
+print(server.bind_addr[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+def test_it_answers_again_once_more_have_gone_than_it_has_files_for() -> None:
+    command = [sys.executable, "-c", FEW_FILES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = ("127.0.0.1", int(process.stdout.readline() if process.stdout else ""))
+            for silent in [socket.create_connection(address) for _ in range(200)]:
+                silent.close()
+            node = HTTPConnection(*address, timeout=60)
+            node.request("GET", "/")
+            assert node.getresponse().read() == b"luna"
+            node.close()
+        finally:
+            process.kill()
 
 
 class _SocketWithoutIPv6(socket.socket):

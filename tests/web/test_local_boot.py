@@ -8,7 +8,7 @@ from luna_core.boot.sessions import boots
 from luna_core.errors import LunaError
 from luna_core.model import Node
 from luna_core.model.boot import BootEvent, BootSession
-from luna_core.operations import history
+from luna_core.operations import history, integrity
 from luna_core.operations.configure import set_setting
 from luna_core.operations.objects import change
 
@@ -108,6 +108,19 @@ def test_a_store_that_fails_once_at_the_last_report_costs_no_node_its_local_boot
     server.service.report("node001", token, "127.0.0.1", event)
     assert newest(server).outcome == "installed"
     assert local_boot(server) is True
+
+
+def test_an_installation_counts_where_a_newer_luna_would_not_take_the_node_as_it_is(
+    server: Any, begin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = server.luna.declared_settings()
+    server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
+    token = begin({**ASKED, "serial": "S1"}, INSTALLED[:1])
+    monkeypatch.setattr(integrity, "is_placeholder", lambda number: True)
+    event = BootEvent(time="2026-11-22T10:00:01+00:00", phase="finish", status="done")
+    server.service.report("node001", token, "127.0.0.1", event)
+    assert newest(server).outcome == "installed"
+    assert not local_boot(server)
 
 
 def fails(*_: Any) -> None:

@@ -228,3 +228,17 @@ def test_two_processes_may_report_at_once(initramfs: Initramfs) -> None:
     reports = [path.read_text() for path in (initramfs.run / "reports").iterdir()]
     assert sorted(re.findall("phase=(.*)", "".join(reports))) == ["quick", "slow"]
     assert sum("log=why" in one for one in reports) == 1
+
+
+def test_reports_of_the_same_hundredth_of_a_second_keep_their_order(initramfs: Initramfs) -> None:
+    """The image's client reports by processes of its own, and the script, which is older than they, right after it."""
+    library = initramfs.directory / "lib"
+    (initramfs.directory / "uptime").write_text("7.00 7.00\n")
+    library.write_text(library.read_text().replace("/proc/uptime", str(initramfs.directory / "uptime")))
+    told = [f"{number} {status}" for number in range(4) for status in ("started", "done")]
+    client = """sh -c '. "$LUNA_LIB"; luna_report %d started'; luna_report %d "done"\n"""
+    steps = "".join(client % (number, number) for number in range(4))
+    done = initramfs.shell(f'cd {initramfs.directory}\n. "$LUNA_LIB"\n{steps}')
+    assert done.returncode == 0, (initramfs.directory / "output").read_text()
+    reports = [path.read_text() for path in sorted((initramfs.run / "reports").iterdir())]
+    assert [" ".join(re.findall("(?:phase|status)=(.*)", one)[:2]) for one in reports] == told

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -30,6 +31,7 @@ from luna_core.operations.configure import set_setting
 from luna_core.operations.objects import change
 from luna_core.run import run
 from luna_core.settings import CORE_SETTINGS
+from luna_core.testing.delivery import wait_until
 from luna_core.tls import Certificates, certificates, certify, described, doubt
 from luna_core.web.app import make_app
 from luna_core.web.server import listener, with_tls, without_sessions
@@ -106,6 +108,33 @@ def test_who_connects_and_says_nothing_holds_up_nobody(
         # Each of them may be silent for ten seconds, one after the other.
         answer = Connection(f"https://127.0.0.1:{ports['https']}/", timeout_s=60).ask("GET", "")
     assert answer.status == 200
+
+
+def test_the_log_says_who_did_not_believe_it(ports: dict[str, int], capfd: pytest.CaptureFixture[str]) -> None:
+    assert curl(f"https://127.0.0.1:{ports['https']}/").returncode == 60
+    said: list[str] = []
+
+    def told() -> bool:
+        said.append(capfd.readouterr().err)
+        return bool(re.search("127.0.0.1.*alert unknown ca", "".join(said)))
+
+    wait_until(told, "the refusal in the log")
+
+
+def test_who_is_gone_before_it_is_served_is_no_failure_of_the_server(
+    authority: Certificates, server: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secure = with_tls(listener("127.0.0.1", 0, make_app(server.service, Path("/nonexistent"))), server.luna.settings)
+    secure.prepare()
+    with socket.create_connection(secure.bind_addr) as gone:
+        gone.sendall(b"anything")
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    thread = threading.Thread(target=secure.serve)
+    thread.start()
+    assert curl("--cacert", authority.authority, f"https://127.0.0.1:{secure.bind_addr[1]}/").returncode == 0
+    secure.stop()
+    thread.join()
+    assert "Error in HTTPServer.serve" not in capfd.readouterr().err
 
 
 def test_another_server_is_not_believed(
