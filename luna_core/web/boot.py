@@ -147,8 +147,7 @@ class BootService:
 
     def private_files(self, token: str, address: str) -> Path:
         """The archive of the private files of the version that a live session's node installs; raises Refused."""
-        session = self.luna.read(lambda work: sessions.authenticate(work, token, None, address))
-        return private_file(self.versions / session.manifest_sha256)
+        return private_file(self.versions / self._session(token, None, address).manifest_sha256)
 
     def bmc_password(self, token: str, address: str) -> str:
         """The password that a live session's node gives its BMC; raises Refused, BadInput if it has none to set up."""
@@ -171,28 +170,30 @@ class BootService:
 
     def report(self, node: str, token: str, address: str, event: BootEvent) -> None:
         """Keep what a node reports of a phase; raises Refused."""
+        before, after = self._kept(node, token, address, event)
+        if before.outcome != after.outcome:
+            if after.outcome == "installed":
+                self._relays.withdraw(after.node)
+            self._tell(after.node, before.outcome, after.outcome)
+
+    def _kept(self, node: str, token: str, address: str, event: BootEvent) -> tuple[BootSession, BootSession]:
+        """The session before and after what was reported, which is in the store then."""
 
         def keep(work: Work) -> tuple[BootSession, BootSession]:
             before = sessions.authenticate(work, token, node, address)
             return before, self._event(work, before, event)
 
-        kept: list[tuple[BootSession, BootSession]] = []
         last = (event.phase, event.status) == (sessions.LAST_PHASE, "done")
         if last and not self.up_port() and self._is_to_boot_locally(session := self._session(token, node, address)):
+            kept: list[tuple[BootSession, BootSession]] = []
             # In one step, for the session ends with it: what fails is reported again, what is kept is not.
             try:
                 self._boot_locally(session, lambda work: kept.append(keep(work)))
+                return kept[-1]
             except BadInput as error:
                 # It would be refused for ever, and nodes drop reports that are; the installation is none the worse.
                 log.warning("%s can't be told to boot locally: %s", session.name, error)
-                kept.append(self.commits.run(keep))
-        else:
-            kept.append(self.commits.run(keep))
-        before, after = kept[-1]
-        if before.outcome != after.outcome:
-            if after.outcome == "installed":
-                self._relays.withdraw(after.node)
-            self._tell(after.node, before.outcome, after.outcome)
+        return self.commits.run(keep)
 
     def progress(self, token: str, address: str, figures: dict[str, float | str]) -> None:
         """Keep the newest figures of a transfer; raises Refused."""
@@ -203,7 +204,7 @@ class BootService:
 
         self.commits.run(keep)
 
-    def _session(self, token: str, node: str, address: str) -> BootSession:
+    def _session(self, token: str, node: str | None, address: str) -> BootSession:
         return self.luna.read(lambda work: sessions.authenticate(work, token, node, address))
 
     def _boot(self, node: Node, verdict: Verdict, machine: types.Machine, url: str) -> str:

@@ -35,10 +35,13 @@ WAITING_CONNECTIONS = 4096
 KEPT_CONNECTIONS = 512
 
 
+def everywhere() -> str:
+    """What is every address of both families; of IPv4, where the kernel has no IPv6 (ipv6.disable=1)."""
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - it serves the network
+
+
 @click.command()
-@click.option(
-    "--address", default=lambda: everywhere(), help="Address to listen on; every one of both families if not given."
-)
+@click.option("--address", default=everywhere, help="Address to listen on; every one of both families if not given.")
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port; the setting http.port if not given.")
 @click.option("--https-port", type=click.IntRange(0, 65535), help="The setting https.port if not given; 0 for none.")
 def serve(address: str, port: int | None, https_port: int | None) -> None:
@@ -61,11 +64,6 @@ def serve(address: str, port: int | None, https_port: int | None) -> None:
         finally:
             probe.close()
             service.commits.close()
-
-
-def everywhere() -> str:
-    """What is every address of both families; of IPv4, where the kernel has no IPv6 (ipv6.disable=1)."""
-    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - it serves the network
 
 
 def without_sessions(app: WsgiApplication) -> WsgiApplication:

@@ -86,18 +86,23 @@ def test_it_is_not_set_where_the_disk_would_not_boot_or_nobody_asked(
     assert local_boot(server) is None
 
 
-def test_where_nobody_looks_whether_nodes_are_up_an_installation_counts(server: Any, boot: Any) -> None:
+@pytest.fixture
+def nobody_looks(server: Any) -> None:
+    """Whether nodes are up."""
     declared = server.luna.declared_settings()
     server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
+
+
+@pytest.mark.usefixtures("nobody_looks")
+def test_where_nobody_looks_whether_nodes_are_up_an_installation_counts(server: Any, boot: Any) -> None:
     boot(ASKED)
     assert local_boot(server) is True
 
 
+@pytest.mark.usefixtures("nobody_looks")
 def test_a_store_that_fails_once_at_the_last_report_costs_no_node_its_local_boot(
     server: Any, begin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declared = server.luna.declared_settings()
-    server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
     token = begin(ASKED, INSTALLED[:1])
     event = BootEvent(time="2026-11-22T10:00:01+00:00", phase="finish", status="done")
     with monkeypatch.context() as full:
@@ -110,11 +115,10 @@ def test_a_store_that_fails_once_at_the_last_report_costs_no_node_its_local_boot
     assert local_boot(server) is True
 
 
+@pytest.mark.usefixtures("nobody_looks")
 def test_an_installation_counts_where_a_newer_luna_would_not_take_the_node_as_it_is(
     server: Any, begin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declared = server.luna.declared_settings()
-    server.luna.change(lambda work: set_setting(work, declared, "boot.up_port", 0), "port")
     token = begin({**ASKED, "serial": "S1"}, INSTALLED[:1])
     monkeypatch.setattr(integrity, "is_placeholder", lambda number: True)
     event = BootEvent(time="2026-11-22T10:00:01+00:00", phase="finish", status="done")
