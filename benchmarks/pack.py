@@ -97,7 +97,7 @@ def initramfs(scratch: Path, what: str, packages: Sequence[str], extra: Sequence
         again = timed("", 1, lambda: decompressed(made.read_bytes()))
         files = largest_files(made, count=8)
         print(
-            f"initramfs, {what}: {made.stat().st_size / 1e6:.1f} MB in {figure.cpu_s:.0f} CPU s, "
+            f"initramfs, {what}: {made.stat().st_size:,} bytes in {figure.cpu_s:.0f} CPU s, "
             f"unpacked in {again.cpu_s:.1f}; at most 30 MB are wanted"
         )
     print("largest in it, unpacked:", ", ".join(f"{Path(path).name} {size / 1e6:.1f} MB" for path, size in files))
